@@ -1,0 +1,3 @@
+"""Tested helpers under the notebooks of a book that compares VAEs and GANs on MNIST."""
+
+__version__ = "0.1.0"
