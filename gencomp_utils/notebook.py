@@ -18,6 +18,8 @@ from IPython.display import HTML, Markdown, display
 from matplotlib.figure import Figure
 from PIL import Image
 
+from gencomp_utils.data import Digits
+
 # Matplotlib draws at this many pixels an inch; browsers show 96, so that text stays sharp.
 _CSS_PIXELS_PER_INCH = 96
 
@@ -39,7 +41,7 @@ def say(text: str, **values: object) -> None:
     Parameters
     ----------
     text : str
-        Markdown with the fields of :meth:`str.format`; a literal brace is doubled.
+        Markdown with the fields of ``str.format``; a literal brace is doubled.
     **values
         What the fields stand for.
 
@@ -49,6 +51,37 @@ def say(text: str, **values: object) -> None:
     <IPython.core.display.Markdown object>
     """
     display(Markdown(text.format(**values)))
+
+
+def describe_data(digits: Digits) -> None:
+    """Display what the images of this page are: MNIST and its files, or a notice that they aren't.
+
+    Parameters
+    ----------
+    digits : gencomp_utils.data.Digits
+
+    Examples
+    --------
+    >>> from gencomp_utils.data import load_stand_in
+    >>> describe_data(load_stand_in())
+    <IPython.core.display.Markdown object>
+    """
+    counts = (
+        f"{len(digits.train_images):,} training and {len(digits.test_images):,} test images "
+        f"of 28 × 28 pixels"
+    )
+    if digits.is_mnist:
+        files = "\n".join(f"| `{name}` | `{sha256}` |" for name, sha256 in digits.sha256.items())
+        text = (
+            f"{digits.name}: {counts}, from these files.\n\n| file | SHA-256 |\n|---|---|\n{files}"
+        )
+    else:
+        text = (
+            f"> **Careful.** MNIST could not be had where this page was run. Cells that need "
+            f"images use a stand-in, {digits.name}: {counts}. Their numbers and pictures are not "
+            f"MNIST's. Recorded runs still show what was measured on MNIST."
+        )
+    display(Markdown(text))
 
 
 def source(*objects: Callable[..., Any]) -> None:
@@ -116,7 +149,7 @@ def player(
     draw : callable
         Takes one of `values` and returns its figure; all of one size.
     values : sequence
-        What the slider runs through, 2 to 60 of them.
+        What the slider runs through, 1 to 60 of them.
     label : str
         What the slider changes, such as ``"Epoch"``.
     alt : str or callable
@@ -145,8 +178,8 @@ def player(
     <IPython.core.display.HTML object>
     <IPython.core.display.Markdown object>
     """
-    if not 2 <= len(values) <= 60:
-        raise ValueError(f"values has {len(values)} entries, but a player takes 2 to 60")
+    if not 1 <= len(values) <= 60:
+        raise ValueError(f"values has {len(values)} entries, but a player takes 1 to 60")
     if not 0 <= start < len(values):
         raise ValueError(f"start is {start}, but must be an index of the {len(values)} values")
     alts = [alt(value) if callable(alt) else alt for value in values]
@@ -205,7 +238,8 @@ def live(draw: Callable[..., Figure], **sliders: tuple[float, float, float, floa
     import ipywidgets  # loaded here, because it fills the page with widget state when imported
 
     def redraw(**values: float) -> None:
-        display(HTML(_FIGURE.substitute(image=_image(draw(**values), alt="", colours=256))))
+        alt = ", ".join(f"{name} = {value:g}" for name, value in values.items())
+        display(HTML(_FIGURE.substitute(image=_image(draw(**values), alt, colours=256))))
 
     controls = {
         name: ipywidgets.FloatSlider(

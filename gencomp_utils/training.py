@@ -1,18 +1,19 @@
 """The training loops, readable as the report's (7) and (8): seeded, resumable, with progress."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from gencomp_utils.networks import VAE
 
 FINGERPRINT_STEPS = 20
+RMSPROP_EPSILON = 1e-7
 
 
 @dataclass(frozen=True)
@@ -272,10 +273,24 @@ def start_vae(config: VAEConfig, device: str = "cpu") -> VAEState:
     VAEState
     """
     vae = VAE(config.latent_dim, stream(config.seed, "weights")).to(device)
-    optimizer = torch.optim.RMSprop(
-        vae.parameters(), lr=config.learning_rate, alpha=config.rho, eps=1e-7
+    return VAEState(vae, rmsprop_of(vae.parameters(), config))
+
+
+def rmsprop_of(weights: Iterable[nn.Parameter], config: VAEConfig) -> torch.optim.RMSprop:
+    """Make the optimiser that takes the steps (8).
+
+    Parameters
+    ----------
+    weights : iterable of torch.nn.Parameter
+    config : VAEConfig
+
+    Returns
+    -------
+    torch.optim.RMSprop
+    """
+    return torch.optim.RMSprop(
+        weights, lr=config.learning_rate, alpha=config.rho, eps=RMSPROP_EPSILON
     )
-    return VAEState(vae, optimizer)
 
 
 def train_vae(

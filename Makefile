@@ -1,0 +1,53 @@
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+TORCH := $(shell grep ^torch== requirements.txt)
+# Without an NVIDIA driver, PyTorch's CPU build: the common one brings gigabytes of CUDA.
+TORCH_INDEX := $(shell [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/dev/null 2>&1 \
+	&& echo --no-deps --retries 0 --extra-index-url https://download.pytorch.org/whl/cpu)
+
+.PHONY: help book lint check test train serve lab address pins clean
+
+help:  ## show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+book: $(READY)  ## build the book into _build/html
+	$(BIN)/python tools/book.py
+
+check: lint  ## lint, types, unit tests, ledger, dialect: two minutes
+	GENCOMP_BUILD=1 $(BIN)/pytest -m "not slow"
+
+test: lint  ## everything: the book built, opened in a browser, run as in Colab and Binder
+	GENCOMP_BUILD=1 $(BIN)/pytest
+
+lint: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+train: $(READY)  ## record the runs that ship with the book and are missing
+	$(BIN)/python tools/train.py
+
+serve: $(READY)  ## serve the built book at http://127.0.0.1:8000
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
+
+lab: $(READY)  ## open the chapters in JupyterLab
+	$(BIN)/jupyter lab book
+
+address: $(READY)  ## write the repository's address everywhere: make address URL=https://github.com/ORG/REPO
+	$(BIN)/python tools/address.py $(URL)
+
+pins: $(READY)  ## write requirements.txt anew from what is installed
+	@(head -n 1 requirements.txt; $(BIN)/pip freeze --all --exclude-editable \
+		| grep -v '^pip==' | sed 's/+cpu$$//') > _pins && mv _pins requirements.txt
+
+clean:  ## remove what was built; the environment in .venv stays
+	rm -rf _build test-report
+
+$(READY): requirements.txt pyproject.toml
+	@echo "Making the environment in .venv: a minute or two, 2 GB."
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check $(TORCH_INDEX) $(TORCH)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

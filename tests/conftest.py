@@ -1,0 +1,295 @@
+"""What tests of the whole book share, and the rule that no test is left out silently."""
+
+import functools
+import http.server
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+import yaml
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+from traitlets import Unicode
+
+from gencomp_utils import data
+
+ROOT = Path(__file__).resolve().parent.parent
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+LEFT_OUT = ("skipped", "xfailed", "xpassed")
+COSTS = pytest.StashKey[dict[str, tuple[float, float]]]()
+
+
+# The book and its chapters
+
+
+def _files(toc: Any) -> Iterator[str]:
+    """Entries of a table of contents, in reading order."""
+    if isinstance(toc, list):
+        for entry in toc:
+            yield from _files(entry)
+    elif isinstance(toc, dict):
+        yield from (toc[key] for key in ("root", "file") if key in toc)
+        yield from _files([value for value in toc.values() if isinstance(value, list)])
+
+
+PAGES = list(_files(yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))))
+CHAPTERS = [page for page in PAGES if (ROOT / f"{page}.ipynb").exists()]
+
+
+@pytest.fixture(scope="module", params=CHAPTERS)
+def chapter(request: pytest.FixtureRequest) -> str:
+    """Each notebook of the table of contents, without its suffix."""
+    return request.param
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def page(request: pytest.FixtureRequest) -> str:
+    """Each page of the table of contents, without its suffix."""
+    return request.param
+
+
+def read_notebook(chapter: str) -> NotebookNode:
+    return nbformat.read(ROOT / f"{chapter}.ipynb", as_version=4)
+
+
+def run(command: list[str | Path], folder: Path, **options: Any) -> str:
+    """Run a command; return what it printed, or fail with it."""
+    done = subprocess.run(
+        command, cwd=folder, check=False, text=True, **options,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    if done.returncode:
+        shown = " ".join(map(str, command))
+        pytest.fail(f"{shown} ended with {done.returncode}:\n{done.stdout[-6000:]}", pytrace=False)
+    return done.stdout
+
+
+def export_tree(target: Path) -> Path:
+    """Copy what a commit of the working tree would hold."""
+    if not shutil.which("git") or not (ROOT / ".git").exists():
+        pytest.skip("an export of the tree needs git and a checkout")
+    listed = run(["git", "ls-files", "-z", "-c", "-o", "--exclude-standard"], ROOT)
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+    return target
+
+
+@pytest.fixture(scope="session")
+def mnist() -> Path:
+    """Return the folder that holds MNIST."""
+    try:
+        data.load_mnist()
+    except data.DataUnavailable as error:
+        pytest.skip(f"this test needs MNIST. {error}")
+    named = Path(os.environ.get("GENCOMP_DATA_DIR", "")).absolute()
+    return named if (named / min(data.MNIST_FILES)).exists() else data.cache_dir() / "mnist"
+
+
+@pytest.fixture(scope="session")
+def site() -> Path:
+    """Build the book, and return the folder of its pages."""
+    run([sys.executable, "tools/book.py"], ROOT)
+    return ROOT / "_build" / "html"
+
+
+# Pages in a browser
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *arguments: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def serve(folder: Path) -> Iterator[str]:
+    """Serve a folder on this machine; the address goes with its last slash left out."""
+    handler = functools.partial(_Quiet, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture(scope="session")
+def address(site: Path) -> Iterator[str]:
+    """Serve the built book, and return where."""
+    with serve(site) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Start Chromium, cut off from everything but this machine."""
+    from playwright.sync_api import sync_playwright
+
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        pytest.skip(f"no browser: none of {', '.join(names)} is installed")
+    switches = [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    ]
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=found, args=switches)
+        yield chromium
+        chromium.close()
+
+
+# Chapters in a kernel
+
+
+class _OneInterpreter(KernelSpecManager):
+    """Knows the IPython kernel of one interpreter, and none of those registered elsewhere."""
+
+    python = Unicode()
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        start = [self.python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        return KernelSpec(argv=start, display_name=kernel_name, language="python")
+
+
+@contextmanager
+def kernel(
+    python: Path | str, folder: Path, environment: dict[str, str]
+) -> Iterator[NotebookClient]:
+    """Start an interpreter's kernel in a folder."""
+    manager = AsyncKernelManager(kernel_spec_manager=_OneInterpreter(python=str(python)))
+    client = NotebookClient(
+        nbformat.v4.new_notebook(), km=manager, timeout=300, allow_errors=True,
+        resources={"metadata": {"path": str(folder)}},
+    )  # fmt: skip
+    with client.setup_kernel(env=environment, cleanup_kc=True):
+        yield client
+
+
+def execute(client: NotebookClient, cells: Iterable[NotebookNode]) -> list[NotebookNode]:
+    """Execute code cells one after the other; return them with their outputs."""
+    executed = []
+    for cell in cells:
+        if cell.cell_type == "code":
+            client.nb.cells.append(cell)
+            executed.append(client.execute_cell(cell, len(client.nb.cells) - 1))
+    return executed
+
+
+def errors(cells: Iterable[NotebookNode]) -> list[str]:
+    """Error of each cell that ended in one, with the cell's name."""
+    return [
+        f"cell {cell.id}: {output.ename}: {output.evalue}"
+        for cell in cells
+        for output in cell.outputs
+        if output.output_type == "error"
+    ]
+
+
+def printed(cells: Iterable[NotebookNode], stream: str = "stdout") -> str:
+    """What the cells wrote to a stream."""
+    return "".join(
+        output.text for cell in cells for output in cell.outputs if output.get("name") == stream
+    )
+
+
+@pytest.fixture(scope="session")
+def reader(mnist: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Environment of a reader who has MNIST, a kernel, and nothing in the cache."""
+    import matplotlib.font_manager  # makes the list of fonts, so that no chapter has to
+
+    ours = ("PYTHONPATH", "GENCOMP_BUILD", "GENCOMP_STAND_IN")
+    inherited = {name: value for name, value in os.environ.items() if name not in ours}
+    return inherited | {
+        "GENCOMP_DATA_DIR": str(mnist),
+        "MPLCONFIGDIR": matplotlib.get_cachedir(),
+        "XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache")),
+    }
+
+
+# Clean environments
+
+
+@pytest.fixture(scope="session")
+def torch_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make an environment with what a hosted notebook brings: PyTorch and a kernel."""
+    folder = tmp_path_factory.mktemp("hosted")
+    pins = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    (torch,) = (pin for pin in pins if pin.startswith("torch=="))
+    index = [] if shutil.which("nvidia-smi") else ["--extra-index-url", CPU_INDEX, "--retries", "0"]
+    run([sys.executable, "-m", "venv", "."], folder)
+    run(["bin/pip", "install", "--quiet", "--no-deps", *index, torch], folder)
+    run(["bin/pip", "install", "--quiet", "ipykernel"], folder)
+    return folder
+
+
+def layer(folder: Path, below: Path) -> Path:
+    """Make an environment that sees another's packages; return its interpreter."""
+    run([sys.executable, "-m", "venv", "."], folder)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    (others,) = below.glob("lib/python*/site-packages")
+    (packages / "below.pth").write_text(f"{others}\n")
+    return folder / "bin" / "python"
+
+
+# No silent skips, and what each chapter costs
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[COSTS] = {}
+
+
+@pytest.fixture(scope="session")
+def costs(pytestconfig: pytest.Config) -> dict[str, tuple[float, float]]:
+    """Seconds and megabytes by chapter, shown at the session's end."""
+    return pytestconfig.stash[COSTS]
+
+
+def _left_out(config: pytest.Config) -> list[tuple[str, str]]:
+    """Name and reason of each test that didn't say yes or no."""
+    stats = config.pluginmanager.get_plugin("terminalreporter").stats
+    reports = [report for outcome in LEFT_OUT for report in stats.get(outcome, [])]
+    return [(report.nodeid, _reason(report)) for report in reports]
+
+
+def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
+    if isinstance(report.longrepr, tuple):
+        return report.longrepr[2].removeprefix("Skipped: ")
+    return f"expected to fail: {getattr(report, 'wasxfail', '')}"
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if os.environ.get("CI") == "true" and _left_out(session.config) and not session.exitstatus:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    if costs := config.stash[COSTS]:
+        terminalreporter.section("what chapters cost")
+        for chapter, (seconds, megabytes) in costs.items():
+            terminalreporter.line(f"{seconds:5.1f} s {megabytes:6.0f} MB  {chapter}")
+    if left_out := _left_out(config):
+        terminalreporter.section(f"{len(left_out)} tests left out; under CI=true that is a failure")
+        for name, reason in left_out:
+            terminalreporter.line(f"{name}: {reason}")

@@ -1,0 +1,167 @@
+"""The builder: executes what changed and nothing else, and fails where the book is broken."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urljoin
+
+import nbformat
+import pytest
+from bs4 import BeautifulSoup
+from conftest import ROOT, export_tree, run
+
+from gencomp_utils.data import MNIST_FILES
+
+pytestmark = pytest.mark.slow
+
+PAGE_BYTES = 1_000_000
+TOC = "format: jb-book\nroot: book/tiny\nchapters:\n  - file: book/words\n"
+COUNT = 'import os\nwith open(os.environ["TINY_LOG"], "a") as log:\n    log.write(".")'
+
+
+@dataclass
+class Tiny:
+    """A book of one notebook and one page of text, built by the real builder and settings."""
+
+    folder: Path
+    notebook: Path
+    words: Path
+    log: Path
+
+    def build(self, **environment: str) -> subprocess.CompletedProcess[str]:
+        inherited = {name: value for name, value in os.environ.items() if name[:8] != "GENCOMP_"}
+        apart = {
+            "PYTHONPATH": str(self.folder),
+            "TINY_LOG": str(self.log),
+            "XDG_CACHE_HOME": str(self.folder / "cache"),
+            "GENCOMP_MIRRORS": "http://127.0.0.1:9/",
+        }
+        return subprocess.run(
+            [sys.executable, "tools/book.py"], cwd=self.folder, env=inherited | apart | environment,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    def fails(self) -> bool:
+        """Whether a build ends with another status than 0."""
+        return self.build().returncode != 0
+
+    def executions(self, **environment: str) -> int:
+        """Build, which must succeed; return how often the notebook was executed for that."""
+        before = len(self.log.read_text())
+        built = self.build(**environment)
+        assert built.returncode == 0, built.stderr
+        return len(self.log.read_text()) - before
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    folder = export_tree(tmp_path_factory.mktemp("tiny"))
+    tiny = Tiny(folder, folder / "book/tiny.ipynb", folder / "book/words.md", folder / "log")
+    (folder / "_toc.yml").write_text(TOC)
+    tiny.words.write_text("# Words\n")
+    write_notebook(tiny.notebook, COUNT)
+    tiny.log.touch()
+    assert tiny.executions() == 1
+    return tiny
+
+
+def write_notebook(path: Path, code: str) -> None:
+    title = nbformat.v4.new_markdown_cell("# Tiny", id="title")
+    cells = [title, nbformat.v4.new_code_cell(code, id="code")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+
+
+@contextmanager
+def kept(path: Path) -> Iterator[None]:
+    """Put a file back as it was."""
+    original = path.read_bytes()
+    try:
+        yield
+    finally:
+        path.write_bytes(original)
+
+
+# What a build executes
+
+
+def test_a_build_of_nothing_new_says_so_and_executes_nothing(tiny):
+    assert tiny.executions() == 0
+    assert tiny.build().stdout.splitlines()[-1].startswith("Nothing changed")
+
+
+@pytest.mark.parametrize("name", ["gencomp_utils/data.py", "requirements.txt"])
+def test_a_change_of_package_or_pins_executes_again(tiny, name):
+    path = tiny.folder / name
+    path.write_text(path.read_text(encoding="utf-8") + "# changed\n", encoding="utf-8")
+    assert tiny.executions() == 1
+
+
+def test_a_change_of_words_alone_is_built_and_executes_nothing(tiny):
+    tiny.words.write_text("# Other words\n")
+    assert tiny.executions() == 0
+    assert "Other words" in (tiny.folder / "_build/html/book/words.html").read_text()
+
+
+def test_other_data_execute_again(tiny, mnist):
+    assert tiny.executions(GENCOMP_DATA_DIR=str(mnist)) == 1
+
+
+# What fails a build
+
+
+@pytest.mark.parametrize("code", ["1 / 0", "import warnings; warnings.warn('careful')"])
+def test_an_error_or_a_warning_in_a_cell_fails_the_build(tiny, code):
+    with kept(tiny.notebook):
+        write_notebook(tiny.notebook, code)
+        assert tiny.fails(), f"built in spite of {code}"
+
+
+@pytest.mark.parametrize("words", ["[there](nowhere.md)", "{ref}`nowhere`", "{cite}`Nobody1900`"])
+def test_a_broken_reference_fails_the_build_every_time(tiny, words):
+    with kept(tiny.words):
+        tiny.words.write_text(f"# Words\n\n{words}\n")
+        assert tiny.fails(), f"built in spite of {words}"
+        assert tiny.fails(), f"built the second time, in spite of {words}"
+
+
+# The book itself
+
+
+def test_the_book_is_built_once(site):
+    again = run([sys.executable, "tools/book.py"], ROOT)
+    assert again.splitlines()[-1].startswith("Nothing changed"), again
+
+
+def test_the_vae_page_says_which_images_it_shows(site, mnist):
+    text = parse(site, "book/mnist/vae").get_text()
+    missing = {"60,000", "10,000", *MNIST_FILES, *MNIST_FILES.values()} - set(text.split())
+    assert not missing, f"book/mnist/vae doesn't print {missing}"
+
+
+def test_a_page_adds_at_most_a_megabyte_to_the_theme(site, page):
+    file = site / f"{page}.html"
+    sources = {
+        urljoin(f"/{page}.html", image["src"]) for image in parse(site, page)("img", src=True)
+    }
+    local = [source for source in sources if source.startswith("/") and "/_static/" not in source]
+    weight = file.stat().st_size + sum((site / source[1:]).stat().st_size for source in local)
+    assert weight <= PAGE_BYTES, f"{page} weighs {weight:,} bytes, with {local}"
+
+
+def test_a_page_holds_no_widget_state(site, page):
+    kinds = {script["type"] for script in parse(site, page)("script", type=True)}
+    widgets = {kind for kind in kinds if kind.startswith("application/vnd.jupyter")}
+    assert not widgets, f"{page} holds {widgets}"
+
+
+def test_a_page_shows_no_stderr(site, page):
+    shown = [element.get_text() for element in parse(site, page).select(".output.stderr")]
+    assert not shown, f"{page} shows {shown}"
+
+
+def parse(site: Path, page: str) -> BeautifulSoup:
+    return BeautifulSoup((site / f"{page}.html").read_text(encoding="utf-8"), "html.parser")

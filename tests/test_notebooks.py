@@ -1,0 +1,107 @@
+"""Every chapter runs from its first cell to its last, its solutions too, within small limits."""
+
+import re
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import pytest
+from conftest import CHAPTERS, errors, execute, kernel, printed, read_notebook
+from nbformat import NotebookNode
+
+SECONDS, MEGABYTES, SECONDS_IN_ALL = 30, 1024, 300
+SOLUTION = re.compile(r"<details>.*?</details>", re.DOTALL)
+PYTHON = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
+
+@dataclass(frozen=True, repr=False)
+class Execution:
+    """A chapter that was run: its code cells, then those of its solutions."""
+
+    cells: list[NotebookNode]
+    solutions: list[NotebookNode]
+    seconds: float
+    megabytes: float
+
+
+def solutions(notebook: NotebookNode) -> list[NotebookNode]:
+    """The code of a notebook's solutions as cells, named after the exercises' cells."""
+    return [
+        nbformat.v4.new_code_cell(code, id=f"{cell.id}-{number}")
+        for cell in notebook.cells
+        if cell.cell_type == "markdown"
+        for number, code in enumerate(PYTHON.findall("".join(SOLUTION.findall(cell.source))), 1)
+    ]
+
+
+def peak_megabytes(process: int) -> float:
+    """The most memory that a process has had."""
+    status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
+
+
+@pytest.fixture(scope="module")
+def execution(
+    chapter: str,
+    reader: dict[str, str],
+    costs: dict[str, tuple[float, float]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Execution:
+    if not Path("/proc/self/status").exists():
+        pytest.skip("a kernel's peak memory is read from /proc, which only Linux has")
+    notebook = read_notebook(chapter)
+    started = time.perf_counter()
+    with kernel(sys.executable, tmp_path_factory.mktemp("empty"), reader) as client:
+        cells = execute(client, notebook.cells)
+        seconds = time.perf_counter() - started
+        megabytes = peak_megabytes(client.km.provisioner.pid)
+        costs[chapter] = seconds, megabytes
+        answers = execute(client, solutions(notebook))
+    return Execution(cells, answers, seconds, megabytes)
+
+
+@pytest.mark.slow
+def test_the_chapter_runs_in_an_empty_folder(execution):
+    failed = errors(execution.cells)
+    assert not failed, "\n".join(failed)
+
+
+@pytest.mark.slow
+def test_the_chapter_writes_nothing_to_stderr(execution):
+    assert not printed(execution.cells, "stderr")
+
+
+@pytest.mark.slow
+def test_the_chapter_takes_little_time_and_memory(execution):
+    assert execution.seconds <= SECONDS, f"took {execution.seconds:.1f} s"
+    assert execution.megabytes <= MEGABYTES, f"took {execution.megabytes:.0f} MB"
+
+
+@pytest.mark.slow
+def test_the_solutions_run_after_the_chapter(execution):
+    assert execution.solutions, "no solution with code was found"
+    failed = errors(execution.solutions)
+    assert not failed, "\n".join(failed)
+
+
+@pytest.mark.slow
+def test_all_chapters_together_take_minutes(costs):
+    if set(costs) != set(CHAPTERS):
+        pytest.skip("only some chapters were run")
+    assert sum(seconds for seconds, _ in costs.values()) <= SECONDS_IN_ALL
+
+
+def test_the_chapter_is_committed_without_outputs(chapter):
+    code = [cell for cell in read_notebook(chapter).cells if cell.cell_type == "code"]
+    run = [cell.id for cell in code if cell.outputs or cell.execution_count is not None]
+    assert not run, f"{chapter}: outputs or execution counts in {run}; nbstripout removes them"
+
+
+def test_the_chapter_is_committed_with_little_metadata(chapter):
+    notebook = read_notebook(chapter)
+    assert set(notebook.metadata) <= {"kernelspec", "language_info"}
+    assert notebook.metadata.get("language_info", {"name": "python"}) == {"name": "python"}
+    extra = {cell.id: set(cell.metadata) - {"tags", "mystnb"} for cell in notebook.cells}
+    assert not any(extra.values()), f"{chapter}: {extra}"

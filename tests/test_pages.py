@@ -1,0 +1,291 @@
+"""Every page in a browser: light and dark, desktop and phone."""
+
+import functools
+import io
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+
+import numpy as np
+import pytest
+import yaml
+from axe_playwright_python.sync_playwright import Axe
+from bs4 import BeautifulSoup
+from conftest import CHAPTERS, PAGES, ROOT
+from PIL import Image
+
+pytestmark = pytest.mark.slow
+
+SCREENS = {"desktop": (1280, 900), "phone": (390, 844)}
+THEMES = ("light", "dark")
+# The theme's own, and harmless: it loads one of its scripts twice.
+HARMLESS = {"Identifier 'THEBE_JS_URL' has already been declared"}
+
+READY = """async () => {
+  for (const details of document.querySelectorAll("details")) details.open = true;
+  await window.MathJax?.startup?.promise;
+  await document.fonts.ready;
+  await Promise.all([...document.images].map((image) => image.decode().catch(() => {})));
+  for (const animation of document.getAnimations()) animation.finish();
+}"""
+
+NAME = r"""(element) => {
+  const label = element.id ? "#" + element.id : [element.localName, ...element.classList].join(".");
+  const words = element.querySelector("img")?.alt ?? element.alt ?? element.textContent;
+  return label + " “" + words.trim().replace(/\s+/g, " ").slice(0, 60) + "”";
+}"""
+
+# The outermost elements that reach over the edge of the screen and aren't in a box that scrolls;
+# the list of headings is no matter on a phone, where it waits beside the screen to be called in.
+TOO_WIDE = f"""() => {{
+  const edge = document.documentElement.clientWidth + 1;
+  const unseen = "mjx-assistive-mml, .visually-hidden, .sr-only, svg *, #pst-secondary-sidebar";
+  const scrolls = (element) => /auto|scroll/.test(getComputedStyle(element).overflowX);
+  const inBox = (element) => {{
+    for (let box = element.parentElement; box !== document.body; box = box.parentElement)
+      if (scrolls(box)) return true;
+    return false;
+  }};
+  const wide = [...document.querySelectorAll("main *")].filter((element) => {{
+    const place = element.getBoundingClientRect();
+    return place.width && place.height && (place.right > edge || place.left < -1)
+      && !element.closest(unseen) && !inBox(element);
+  }});
+  return wide.filter((element) => !wide.includes(element.parentElement)).map({NAME});
+}}"""
+
+# Formulas that MathJax left alone, failed on, or shows in red because it doesn't know a macro.
+BAD_FORMULAS = f"""() => {{
+  const all = [...document.querySelectorAll(".math")];
+  const failed = (formula) => !formula.querySelector("mjx-container")
+    || formula.querySelector("mjx-merror, [data-mjx-error], [style*='color: red']");
+  return all.filter(failed).map({NAME});
+}}"""
+
+# Text that a reader sees, with the signs of a formula or of markup that nothing rendered.
+RAW_MARKUP = r"""() => {
+  const signs = /\$\$|\$\\|\\[()\[\]]|\\(frac|log|mathbb|tag)\b|:::|\{(ref|cite|doc|eq|numref)\}/;
+  const code = "pre, code, script, style, mjx-container, .highlight, .sig";
+  const texts = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
+  const found = [];
+  while (texts.nextNode())
+    if (signs.test(texts.currentNode.data) && !texts.currentNode.parentElement.closest(code))
+      found.push(texts.currentNode.data.trim().slice(0, 80));
+  return found;
+}"""
+
+PLAYER_STATE = """(player) => [
+  player.querySelector("img").src,
+  player.querySelector("img").alt,
+  player.querySelector("output").textContent,
+  player.querySelector("input[type=range]").getAttribute("aria-valuetext"),
+]"""
+
+
+@dataclass(frozen=True)
+class View:
+    """A page as one reader sees it, and what happened while it was opened."""
+
+    page: str
+    theme: str
+    tab: Any = field(repr=False)
+    messages: list[str] = field(repr=False, default_factory=list)
+    requests: list[str] = field(repr=False, default_factory=list)
+
+
+def combinations() -> list[Any]:
+    return [
+        pytest.param((page, theme, screen), id=f"{page}-{theme}-{screen}")
+        for page, theme, screen in itertools.product(PAGES, THEMES, SCREENS)
+    ]
+
+
+@pytest.fixture(scope="module", params=combinations())
+def view(request: pytest.FixtureRequest, browser: Any, address: str) -> Iterator[View]:
+    page, theme, screen = request.param
+    width, height = SCREENS[screen]
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme=theme, reduced_motion="reduce"
+    )
+    context.add_init_script(
+        f"localStorage.setItem('mode', '{theme}'); localStorage.setItem('theme', '{theme}')"
+    )
+    tab = context.new_page()
+    view = View(page, theme, tab)
+    tab.on("pageerror", lambda error: view.messages.append(str(error)))
+    tab.on("console", lambda message: note(view, message))
+    tab.on("request", lambda sent: view.requests.append(sent.url))
+    tab.on("websocket", lambda opened: view.requests.append(opened.url))
+    tab.goto(f"{address}/{page}.html", wait_until="load")
+    tab.evaluate(READY)
+    yield view
+    context.close()
+
+
+def note(view: View, message: Any) -> None:
+    if message.type in ("error", "warning"):
+        view.messages.append(f"{message.text} ({message.location['url']})")
+
+
+# What every reader is promised
+
+
+def test_the_page_is_not_wider_than_the_screen(view):
+    width, screen = view.tab.evaluate(
+        "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+    )
+    assert width <= screen, f"{width} pixels wide, by\n" + "\n".join(view.tab.evaluate(TOO_WIDE))
+
+
+def test_everything_on_the_page_fits_or_scrolls_in_its_own_box(view):
+    wide = view.tab.evaluate(TOO_WIDE)
+    assert not wide, "\n".join(wide)
+
+
+def test_every_formula_is_typeset_and_no_markup_is_raw(view):
+    bad = view.tab.evaluate(BAD_FORMULAS) + view.tab.evaluate(RAW_MARKUP)
+    assert not bad, "\n".join(bad)
+
+
+def test_axe_finds_no_serious_violation(view):
+    found = Axe().run(view.tab, options={"resultTypes": ["violations"], "preload": False})
+    serious = [
+        f"{violation['id']}: {node['html'][:200]}"
+        for violation in found.response["violations"]
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
+    ]
+    assert not serious, "\n".join(serious)
+
+
+def test_the_chosen_theme_is_shown(view):
+    colour = view.tab.evaluate("getComputedStyle(document.body).backgroundColor")
+    brightness = np.mean([int(part) for part in re.findall(r"\d+", colour)[:3]])
+    assert brightness < 50 if view.theme == "dark" else brightness > 205, colour
+
+
+def test_figures_have_the_paper_of_their_theme_and_ink_that_stands_out(view):
+    for figure in view.tab.locator(".output:has(> .gencomp-figure)").all():
+        with Image.open(io.BytesIO(figure.screenshot())) as picture:
+            grey = np.asarray(picture.convert("L"), dtype=int)
+        edge = np.median(np.concatenate([grey[3], grey[-4], grey[:, 3], grey[:, -4]]))
+        paper = np.median(grey)
+        shown = f"edge {edge:.0f}, paper {paper:.0f} of 255: {figure.evaluate(NAME)}"
+        assert max(edge, paper) < 80 if view.theme == "dark" else min(edge, paper) > 175, shown
+        assert abs(grey - paper).max() > 100, f"nothing stands out: {shown}"
+
+
+# Frame players
+
+
+def test_players_play_and_pause_by_mouse(view):
+    for player in view.tab.locator(".gencomp-player").all():
+        before, name = player.evaluate(PLAYER_STATE), player.evaluate(NAME)
+        button = player.get_by_role("button", name="Play")
+        button.click()
+        view.tab.wait_for_timeout(700)
+        playing = player.evaluate(PLAYER_STATE)
+        assert all(map(str.__ne__, playing, before)), f"{name} doesn't play: {playing[1:]}"
+        player.get_by_role("button", name="Pause").click()
+        paused = player.evaluate(PLAYER_STATE)
+        view.tab.wait_for_timeout(700)
+        assert player.evaluate(PLAYER_STATE) == paused, f"{name} doesn't pause"
+
+
+def test_players_are_labelled_and_moved_by_keyboard(view):
+    for player in view.tab.locator(".gencomp-player").all():
+        name = player.evaluate(NAME)
+        slider = player.get_by_role("slider", name=re.compile(r"\w"))
+        assert slider.count() == 1, f"{name} has no slider with a name"
+        slider.focus()
+        slider.press("Home")
+        first = player.evaluate(PLAYER_STATE)
+        slider.press("ArrowRight")
+        second = player.evaluate(PLAYER_STATE)
+        assert all(map(str.__ne__, first, second)), f"{name} doesn't move: {second[1:]}"
+        slider.press("ArrowLeft")
+        assert player.evaluate(PLAYER_STATE) == first, f"{name} doesn't move back"
+
+
+# What happened meanwhile
+
+
+def test_the_console_is_silent(view):
+    unexpected = set(view.messages) - HARMLESS
+    assert not unexpected, unexpected
+
+
+def test_nothing_is_asked_of_another_machine(view, address):
+    outside = [url for url in view.requests if not url.startswith((address, "data:", "blob:"))]
+    assert not outside, outside
+
+
+def test_every_chapter_with_a_player_is_opened(site):
+    """Guards the two tests above against finding no player anywhere."""
+    assert all(parse(site / f"{page}.html").select(".gencomp-player") for page in CHAPTERS)
+
+
+# What needs no browser
+
+
+@functools.cache
+def parse(file: Path) -> BeautifulSoup:
+    return BeautifulSoup(file.read_text(encoding="utf-8"), "html.parser")
+
+
+def test_every_image_is_described_in_words(site, page):
+    described = re.compile(r"\w+ \w+")
+    file_name = re.compile(r"\.(png|jpe?g|svg|gif|webp)$", re.IGNORECASE)
+    images = parse(site / f"{page}.html").select("main img")
+    alts = [image.get("alt") or "" for image in images]
+    bad = [alt for alt in alts if not described.search(alt) or file_name.search(alt)]
+    assert not bad, f"{page}: alternative texts that say nothing: {bad}"
+
+
+@pytest.mark.parametrize("extra", ["index", "genindex", "search"])
+def test_every_link_of_the_other_pages_leads_somewhere(site, extra):
+    broken = broken_links(site, extra)
+    assert not broken, f"{extra}: {broken}"
+
+
+def test_every_link_leads_somewhere(site, page):
+    broken = broken_links(site, page)
+    assert not broken, f"{page}: {broken}"
+
+
+def broken_links(site: Path, page: str) -> list[str]:
+    """Links to this site whose file or anchor isn't there."""
+    soup = parse(site / f"{page}.html")
+    links = [tag.get("href") or tag.get("src") for tag in soup(["a", "link", "img", "script"])]
+    links += [
+        tag["content"].partition("url=")[2] for tag in soup("meta", {"http-equiv": "refresh"})
+    ]
+    return [link for link in filter(None, links) if not leads_somewhere(site, page, link)]
+
+
+def leads_somewhere(site: Path, page: str, link: str) -> bool:
+    target, anchor = urldefrag(urljoin(f"/{page}.html", link))
+    parts = urlsplit(target)
+    if parts.scheme or parts.netloc:
+        return True
+    file = site / unquote(parts.path).lstrip("/")
+    if not file.is_file() or not anchor:
+        return file.is_file()
+    soup = parse(file)
+    return bool(soup.find(id=unquote(anchor)) or soup.find(attrs={"name": unquote(anchor)}))
+
+
+def test_launch_links_open_this_repository_and_only_notebooks_go_to_colab(site, page):
+    settings = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    owner_and_name = settings["repository"]["url"].removeprefix("https://github.com/")
+    source = f"{page}.ipynb" if page in CHAPTERS else f"{page}.md"
+    links = [tag["href"] for tag in parse(site / f"{page}.html")("a", href=True)]
+    colab = [link for link in links if "colab.research.google.com" in link]
+    binder = [link for link in links if "mybinder.org" in link]
+    assert all(f"/github/{owner_and_name}/blob/main/{source}" in link for link in colab), colab
+    assert all(f"/gh/{owner_and_name}/main" in link and source in link for link in binder), binder
+    assert bool(colab) == (page in CHAPTERS), f"{page} has these links to Colab: {colab}"
