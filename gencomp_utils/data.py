@@ -318,6 +318,9 @@ class _Bar(tqdm):  # type: ignore[misc]
         self._arrived = 0
         self._last_beat = time.monotonic()
 
+    def __bool__(self) -> bool:
+        return True  # pooch asks; tqdm would answer by the size that a server may not tell
+
     def update(self, n: float | None = 1) -> bool | None:
         """Count bytes; stop the download that nobody waits for any more."""
         if self.given_up:

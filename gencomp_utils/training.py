@@ -227,7 +227,11 @@ def vae_loss(vae: VAE, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def vae_epoch(
-    vae: VAE, optimizer: torch.optim.Optimizer, images: Tensor, config: VAEConfig, epoch: int
+    vae: VAE,
+    optimizer: torch.optim.Optimizer,
+    images: Tensor,
+    config: VAEConfig,
+    epoch: int,
 ) -> Iterator[Tensor]:
     """Run one epoch of the report's (8), step by step.
 
@@ -246,12 +250,13 @@ def vae_epoch(
     Tensor, shape (2,)
         The step's loss and its KL term, nats per image, before the step; left on the device.
     """
-    n = len(images)
-    order = torch.randperm(n, generator=stream(config.seed, "order", epoch)).to(images.device)
-    noise = torch.randn(n, vae.latent_dim, generator=stream(config.seed, "noise", epoch))
+    order = torch.randperm(len(images), generator=stream(config.seed, "order", epoch))
+    shape = len(images), vae.latent_dim
+    noise = torch.randn(shape, generator=stream(config.seed, "noise", epoch))
+    batches = order.to(images.device).split(config.batch_size)
     noises = noise.to(images.device).split(config.batch_size)
-    for batch, noise in zip(order.split(config.batch_size), noises, strict=True):
-        reconstruction, kl = vae_loss(vae, as_unit(images[batch]), noise)
+    for batch, epsilon in zip(batches, noises, strict=True):
+        reconstruction, kl = vae_loss(vae, as_unit(images[batch]), epsilon)
         loss = (reconstruction + config.beta * kl).mean()
         optimizer.zero_grad()
         loss.backward()

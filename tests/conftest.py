@@ -15,6 +15,7 @@ from typing import Any
 import nbformat
 import pytest
 import yaml
+from bs4 import BeautifulSoup
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
@@ -102,6 +103,18 @@ def site() -> Path:
     """Build the book, and return the folder of its pages."""
     run([sys.executable, "tools/book.py"], ROOT)
     return ROOT / "_build" / "html"
+
+
+@functools.cache
+def parse(file: Path) -> BeautifulSoup:
+    """Read a built page."""
+    return BeautifulSoup(file.read_text(encoding="utf-8"), "html.parser")
+
+
+@pytest.fixture(scope="module")
+def soup(site: Path, page: str) -> BeautifulSoup:
+    """Each page of the table of contents as it was built."""
+    return parse(site / f"{page}.html")
 
 
 # Pages in a browser

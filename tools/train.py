@@ -30,7 +30,6 @@ def measure(run: runs.Run, digits: Digits) -> dict[str, float]:
             "test_log_evidence": evidence.mean().item(),
             "test_log_evidence_grid": GRID,
             "test_log_evidence_coarser_grid": coarser.mean().item(),
-            "images_with_bound_above_log_evidence": int((bound > evidence).sum()),
         }
     return metrics
 

@@ -1,0 +1,190 @@
+"""One source for each fact: whoever says it a second time says the same."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import PAGES, ROOT, export_tree
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import gencomp_utils
+
+UNSET = "https://github.com/-set-me-/gencomp-book"
+# The layers, from the first: a module imports only from those above it.
+LAYERS = [
+    "divergences",
+    "data",
+    "networks",
+    "training",
+    "runs",
+    "evaluation",
+    "figures",
+    "notebook",
+    "equations",
+]
+WITHOUT_TORCH = ["divergences", "data", "figures", "notebook"]
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def address() -> str:
+    return yaml.safe_load(text("_config.yml"))["repository"]["url"]
+
+
+def project() -> dict:
+    return tomllib.loads(text("pyproject.toml"))["project"]
+
+
+def pins() -> dict[str, str]:
+    lines = [line for line in text("requirements.txt").splitlines() if line and line[0] != "#"]
+    return {canonicalize_name(name): version for name, version in (s.split("==") for s in lines)}
+
+
+# Dependencies and pins
+
+
+def test_every_dependency_is_pinned_within_its_bounds():
+    named = [*project()["dependencies"]]
+    for extra in project()["optional-dependencies"].values():
+        named += extra
+    for requirement in map(Requirement, named):
+        version = pins().get(canonicalize_name(requirement.name))
+        assert version is not None, f"{requirement.name} isn't in requirements.txt"
+        assert requirement.specifier.contains(version), f"{requirement} but {version} is pinned"
+
+
+def test_the_package_leaves_a_hosts_versions_alone():
+    for requirement in map(Requirement, project()["dependencies"]):
+        assert {clause.operator for clause in requirement.specifier} == {">="}, requirement
+
+
+def test_the_environment_holds_the_pinned_versions():
+    from importlib.metadata import version
+
+    for name, pinned in pins().items():
+        assert version(name).partition("+")[0] == pinned, name
+
+
+def test_readme_names_the_pinned_torch():
+    assert re.findall(r"torch==(\S+)", text("README.md")) == [pins()["torch"]]
+
+
+def test_versions_agree():
+    citation = yaml.safe_load(text("CITATION.cff"))
+    assert citation["version"] == gencomp_utils.__version__
+    assert f"## {gencomp_utils.__version__}" in text("CHANGELOG.md")
+
+
+# Address
+
+
+def test_the_address_is_the_same_everywhere():
+    # What stands for any repository, in help texts, isn't ours.
+    other = re.compile(rf"https://github\.com/(?!ORG/){'[^/]+'}/gencomp-book")
+    for path in [*ROOT.glob("*.*"), *(ROOT / "book").rglob("*.md"), *ROOT.rglob("book/**/*.ipynb")]:
+        if path.is_file():
+            named = set(other.findall(path.read_text(encoding="utf-8")))
+            assert named <= {address()}, f"{path.relative_to(ROOT)} names {named}"
+
+
+def test_readme_and_citation_name_the_address():
+    assert address() in text("README.md")
+    assert yaml.safe_load(text("CITATION.cff"))["repository-code"] == address()
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    return export_tree(tmp_path)
+
+
+def set_address(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "tools/address.py", *arguments]
+    return subprocess.run(command, cwd=tree, check=False, text=True, capture_output=True)
+
+
+def test_one_command_sets_the_address_everywhere(tree):
+    done = set_address(tree, "https://github.com/example/book-of-digits.git")
+    assert done.returncode == 0, done.stderr
+    held = [
+        str(path.relative_to(tree))
+        for path in tree.rglob("*")
+        if path.suffix in {".md", ".yml", ".cff", ".ipynb"}
+        and "example/book-of-digits" in path.read_text(encoding="utf-8")
+    ]
+    assert {"_config.yml", "README.md", "CITATION.cff", "book/mnist/vae.ipynb"} <= set(held)
+    for name in held:
+        assert address().removeprefix("https://github.com/") not in (tree / name).read_text()
+
+
+@pytest.mark.parametrize(
+    "wrong", ["github.com/a/b", "https://gitlab.com/a/b", "https://github.com/a"]
+)
+def test_an_address_of_another_form_is_refused(tree, wrong):
+    done = set_address(tree, wrong)
+    assert done.returncode != 0
+    assert wrong in done.stderr
+
+
+@pytest.mark.skipif(address() != UNSET, reason="the address is set")
+def test_publishing_refuses_before_the_address_is_set(tree):
+    assert set_address(tree, "--check-set").returncode != 0
+    set_address(tree, "https://github.com/example/book")
+    assert set_address(tree, "--check-set").returncode == 0
+    assert "tools/address.py --check-set" in text(".github/workflows/publish.yml")
+
+
+# Layout
+
+
+def imported(module: str) -> set[str]:
+    tree = ast.parse(text(f"gencomp_utils/{module}.py"))
+    return {
+        node.module.removeprefix("gencomp_utils.")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("gencomp_utils.")
+    }
+
+
+def test_every_module_has_its_layer():
+    modules = {path.stem for path in (ROOT / "gencomp_utils").glob("*.py")}
+    assert modules == {"__init__", *LAYERS}
+
+
+@pytest.mark.parametrize("module", LAYERS)
+def test_a_module_imports_only_from_those_above_it(module):
+    assert imported(module) <= set(LAYERS[: LAYERS.index(module)])
+
+
+def test_the_api_page_shows_every_module():
+    shown = re.findall(r"automodule:: gencomp_utils\.(\w+)", text("book/appendix/api.md"))
+    assert shown == LAYERS
+
+
+@pytest.mark.parametrize("module", WITHOUT_TORCH)
+def test_what_theory_chapters_import_leaves_torch_out(module):
+    code = f"import sys, gencomp_utils.{module}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_every_page_is_in_the_table_of_contents():
+    there = {
+        str(path.relative_to(ROOT).with_suffix(""))
+        for pattern in ("*.md", "*.ipynb")
+        for path in (ROOT / "book").rglob(pattern)
+        if ".ipynb_checkpoints" not in path.parts
+    }
+    assert there == set(PAGES)
+
+
+@pytest.mark.parametrize("command", ["book", "check", "test", "train", "serve", "clean"])
+def test_make_helps_by_default_and_knows_the_command(command):
+    shown = subprocess.run(["make"], cwd=ROOT, check=True, text=True, capture_output=True).stdout
+    assert f"make {command} " in shown

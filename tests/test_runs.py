@@ -1,0 +1,268 @@
+"""A run on disk is whole or not there, and a training that was cut short ends as if it wasn't."""
+
+import json
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from gencomp_utils import data, runs
+from gencomp_utils.training import VAEConfig
+
+CONFIG = VAEConfig(epochs=3, batch_size=5)
+RECORDED = sorted(path.parent for path in runs.RECORDED.glob("*/run.json"))
+LIMIT_MB = 12
+
+# Trains on the stand-in; the settings are slow enough to be caught in the middle of an epoch.
+TRAIN = f"""
+from pathlib import Path
+from gencomp_utils import data, runs
+from gencomp_utils.training import VAEConfig
+runs.train({CONFIG!r}, data.load_stand_in(), Path("run"), "cpu")
+"""
+
+
+@pytest.fixture(scope="module")
+def digits() -> data.Digits:
+    return data.load_stand_in()
+
+
+@pytest.fixture(scope="module")
+def whole(digits, tmp_path_factory) -> runs.Run:
+    """The run that nothing interrupts."""
+    return runs.train(CONFIG, digits, tmp_path_factory.mktemp("whole"), "cpu")
+
+
+def same(first: runs.Run, second: runs.Run) -> bool:
+    return (
+        all(torch.equal(first.weights[key], second.weights[key]) for key in first.weights)
+        and first.history == second.history
+        and np.array_equal(first.samples, second.samples)
+    )
+
+
+@contextmanager
+def disk_with_room_for(size: int) -> Iterator[None]:
+    """Let no file grow beyond the size, as a full disk wouldn't."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+# Interruptions
+
+
+def interrupt(folder: Path, how: signal.Signals, epochs: int, delay: float) -> None:
+    """Train in a process of its own, and end it a while after the given number of epochs."""
+    process = subprocess.Popen([sys.executable, "-c", TRAIN], cwd=folder, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 120
+    while process.poll() is None and finished_epochs(folder) < epochs:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    time.sleep(delay)
+    process.send_signal(how)
+    process.communicate()
+    assert process.returncode != 0, "the training ended before it was interrupted"
+    assert not (folder / "run" / "run.json").exists()
+
+
+def finished_epochs(folder: Path) -> int:
+    path = folder / "run" / "checkpoint.safetensors"
+    if not path.exists():
+        return 0
+    header = path.read_bytes()[8:]
+    progress = json.loads(
+        json.JSONDecoder().raw_decode(header.decode("latin-1"))[0]["__metadata__"]["progress"]
+    )
+    return len(progress["history"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "kill -9"])
+@pytest.mark.parametrize(("epochs", "delay"), [(1, 0.0), (1, 0.4), (2, 0.2)])
+def test_an_interrupted_training_ends_with_the_same_weights(
+    how, epochs, delay, whole, digits, tmp_path
+):
+    interrupt(tmp_path, how, epochs, delay)
+    assert finished_epochs(tmp_path) == epochs
+    assert same(runs.train(CONFIG, digits, tmp_path / "run", "cpu"), whole)
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
+        "run.json",
+        "samples.png",
+        "weights.safetensors",
+    ]
+
+
+@pytest.mark.slow
+def test_an_interruption_before_the_first_checkpoint_starts_afresh(whole, digits, tmp_path):
+    interrupt(tmp_path, signal.SIGKILL, epochs=0, delay=1.5)
+    assert same(runs.train(CONFIG, digits, tmp_path / "run", "cpu"), whole)
+
+
+# Checkpoints
+
+
+@pytest.fixture
+def begun(digits, tmp_path) -> Path:
+    """A run's folder with a checkpoint and no more."""
+
+    def stop(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "save", stop)
+        with pytest.raises(KeyboardInterrupt):
+            resume(tmp_path / "run", digits)
+    return tmp_path / "run"
+
+
+def resume(folder: Path, digits: data.Digits, **changes: object) -> runs.Run:
+    config = replace(CONFIG, **{"epochs": 1, "batch_size": 100, **changes})
+    return runs.train(config, digits, folder, "cpu")
+
+
+def test_a_checkpoint_is_taken_up(begun, digits):
+    assert len(resume(begun, digits).history) == 1
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"learning_rate": 2e-3}, {"latent_dim": 3}])
+def test_a_checkpoint_of_other_settings_is_refused(begun, digits, change):
+    with pytest.raises(runs.RunError, match="belongs to other settings or data"):
+        resume(begun, digits, **change)
+
+
+def test_a_checkpoint_of_other_data_is_refused(begun, digits):
+    other = replace(digits, train_images=digits.train_images[::-1].copy())
+    with pytest.raises(runs.RunError, match="belongs to other settings or data"):
+        resume(begun, other)
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.5, 0.999])
+def test_a_cut_checkpoint_is_named(begun, digits, kept):
+    path = begun / "checkpoint.safetensors"
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * kept)])
+    with pytest.raises(runs.RunError, match=r"checkpoint\.safetensors can't be read"):
+        resume(begun, digits)
+
+
+def test_a_full_disk_is_named_and_leaves_nothing_half_written(digits, tmp_path):
+    config = replace(CONFIG, epochs=1, batch_size=300)
+    with disk_with_room_for(10_000), pytest.raises(runs.RunError, match="can't be written"):
+        runs.train(config, digits, tmp_path / "run", "cpu")
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_named(digits, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    config = replace(CONFIG, epochs=1, batch_size=300)
+    with pytest.raises(runs.RunError, match="can't be written") as caught:
+        runs.train(config, digits, tmp_path / "file" / "run", "cpu")
+    assert str(tmp_path / "file") in str(caught.value)
+
+
+# Runs
+
+
+def test_a_run_comes_back_as_it_was_saved(whole, tmp_path):
+    runs.save(whole, tmp_path / "copy")
+    assert same(runs.load(tmp_path / "copy"), whole)
+
+
+def test_a_finished_run_is_not_trained_again(whole, digits, tmp_path, monkeypatch):
+    runs.save(whole, tmp_path / "run")
+    monkeypatch.setattr(runs, "train_vae", None)
+    assert same(runs.train(CONFIG, digits, tmp_path / "run"), whole)
+
+
+@pytest.mark.parametrize("name", ["run.json", "weights.safetensors", "samples.png"])
+@pytest.mark.parametrize("harm", ["missing", "cut"])
+def test_a_damaged_run_is_named(whole, tmp_path, name, harm):
+    runs.save(whole, tmp_path)
+    content = (tmp_path / name).read_bytes()
+    (tmp_path / name).unlink()
+    if harm == "cut":
+        (tmp_path / name).write_bytes(content[: len(content) // 2])
+    with pytest.raises(runs.RunError, match="can't be read") as caught:
+        runs.load(tmp_path)
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_weights_of_another_shape_are_refused(whole):
+    with pytest.raises(runs.RunError, match="don't fit"):
+        replace(whole, config=replace(CONFIG, latent_dim=5)).vae()
+
+
+def test_other_settings_have_another_name():
+    changes = [
+        {"latent_dim": 3},
+        {"beta": 2.0},
+        {"epochs": 8},
+        {"batch_size": 16},
+        {"learning_rate": 2e-3},
+        {"rho": 0.8},
+        {"seed": 1},
+    ]
+    names = {runs.name(VAEConfig(**change)) for change in changes}
+    assert len(names | {runs.name(VAEConfig())}) == len(changes) + 1
+
+
+def test_a_recorded_run_needs_neither_data_nor_training(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(runs, "load_digits", None)
+    assert runs.load_or_train(VAEConfig()).config == VAEConfig()
+    assert not list(tmp_path.iterdir())
+
+
+def test_other_settings_are_trained_once_and_kept(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("GENCOMP_STAND_IN", "1")
+    config = VAEConfig(epochs=1, batch_size=500, seed=3)
+    first = runs.load_or_train(config, "cpu")
+    assert "on this CPU about" in capsys.readouterr().out
+    assert same(runs.load_or_train(config, "cpu"), first)
+    assert "Training" not in capsys.readouterr().out
+
+
+# Recorded runs
+
+
+def test_the_reports_settings_are_recorded():
+    assert runs.RECORDED / runs.name(VAEConfig()) in RECORDED
+
+
+@pytest.mark.parametrize("folder", RECORDED, ids=lambda folder: folder.name)
+def test_a_recorded_run_says_what_it_is(folder):
+    run = runs.load(folder)
+    assert folder.name == runs.name(run.config)
+    assert len(run.history) == run.config.epochs == len(run.samples)
+    assert run.provenance.keys() >= {
+        "data_sha256", "device", "precision", "seconds", "commit", "torch", "numpy", "python",
+    }  # fmt: skip
+    assert len(run.provenance["commit"]) == 40
+    assert run.metrics["test_elbo"] < 0
+    run.vae()
+
+
+@pytest.mark.parametrize("folder", RECORDED, ids=lambda folder: folder.name)
+def test_a_recorded_run_was_trained_on_mnist(folder, mnist):
+    assert runs.load(folder).provenance["data_sha256"] == data.load_mnist().digest
+
+
+def test_recorded_runs_stay_small():
+    size = sum(path.stat().st_size for path in runs.RECORDED.rglob("*") if path.is_file())
+    assert size <= LIMIT_MB * 1e6, f"{size / 1e6:.1f} MB are recorded; {LIMIT_MB} MB are allowed"

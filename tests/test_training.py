@@ -1,0 +1,261 @@
+"""The VAE's loss and loop do what the report's (7) and (8) say, and the same each time."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from gencomp_utils import data, evaluation, runs, training
+from gencomp_utils.networks import VAE
+from gencomp_utils.training import VAEConfig
+
+RECORDED = sorted(path.parent.name for path in runs.RECORDED.glob("*/run.json"))
+SMALL = VAEConfig(epochs=2, batch_size=50)
+
+
+@pytest.fixture(scope="module")
+def images() -> tuple[torch.Tensor, torch.Tensor]:
+    digits = data.load_stand_in()
+    return torch.tensor(digits.train_images[:300]), torch.tensor(digits.test_images[:100])
+
+
+def train(config: VAEConfig, images: tuple[torch.Tensor, torch.Tensor]) -> training.VAEState:
+    state = training.start_vae(config)
+    for _ in training.train_vae(state, *images, config):
+        pass
+    return state
+
+
+def same_weights(first: VAE, second: VAE) -> bool:
+    pairs = zip(first.state_dict().values(), second.state_dict().values(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
+# Settings
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("latent_dim", 0),
+        ("latent_dim", 2.0),
+        ("epochs", 0),
+        ("batch_size", -1),
+        ("seed", -1),
+        ("beta", -0.1),
+        ("beta", math.nan),
+        ("learning_rate", 0.0),
+        ("learning_rate", math.inf),
+        ("rho", 1.0),
+    ],
+)
+def test_a_setting_out_of_range_is_refused_by_name_and_value(name, value):
+    with pytest.raises(ValueError, match=rf"{name} is {value!r}, but must"):
+        VAEConfig(**{name: value})
+
+
+def test_the_defaults_are_the_reports_settings():
+    config = VAEConfig()
+    assert (config.learning_rate, config.rho, config.epochs) == (1e-3, 0.9, 7)
+    assert (config.latent_dim, config.beta) == (2, 1.0)
+
+
+# Loss
+
+
+def test_gradients_reach_mean_and_scale_through_the_draw():
+    mean, log_variance = (torch.zeros(4, 2, requires_grad=True) for _ in range(2))
+    noise = torch.randn(4, 2, generator=torch.Generator().manual_seed(0))
+    training.reparameterize(mean, log_variance, noise).sum().backward()
+    assert torch.allclose(mean.grad, torch.ones(4, 2))
+    assert torch.allclose(log_variance.grad, noise / 2)
+
+
+def test_the_loss_of_an_image_does_not_depend_on_the_others(images):
+    vae = VAE(2, torch.Generator().manual_seed(0))
+    x = training.as_unit(images[0][:8])
+    noise = torch.randn(8, 2, generator=torch.Generator().manual_seed(0))
+    together = torch.stack(training.vae_loss(vae, x, noise))
+    alone = torch.stack(training.vae_loss(vae, x[3:4], noise[3:4]))
+    assert torch.allclose(together[:, 3:4], alone, rtol=1e-5)
+
+
+def test_codes_are_read_by_the_decoder_from_the_start(images):
+    """The decoder's answer moves with z, so training can't begin with codes that are ignored."""
+    vae = VAE(2, torch.Generator().manual_seed(0))
+    near, far = vae.decode(torch.tensor([[0.0, 0.0], [1.0, 1.0]]))
+    assert (near - far).abs().max() > 0.01
+
+
+def test_a_code_without_dimensions_is_refused():
+    with pytest.raises(ValueError, match="latent_dim is 0"):
+        VAE(0, torch.Generator())
+
+
+# Training
+
+
+def test_training_lowers_the_loss(images):
+    history = train(replace(SMALL, epochs=6), images).history
+    assert history[-1]["train_loss"] < history[0]["train_loss"] - 20
+    assert history[-1]["test_loss"] < history[0]["test_loss"] - 20
+
+
+def test_the_same_settings_give_the_same_weights(images):
+    assert same_weights(train(SMALL, images).vae, train(SMALL, images).vae)
+
+
+@pytest.mark.parametrize(
+    "change", [{"seed": 1}, {"learning_rate": 1.1e-3}, {"beta": 0.9}, {"rho": 0.8}]
+)
+def test_another_setting_gives_other_weights(images, change):
+    assert not same_weights(train(SMALL, images).vae, train(replace(SMALL, **change), images).vae)
+
+
+def test_the_global_generator_is_left_alone(images):
+    torch.manual_seed(5)
+    expected = torch.randn(3)
+    torch.manual_seed(5)
+    train(SMALL, images)
+    assert torch.equal(torch.randn(3), expected)
+
+
+def test_each_epoch_sees_every_image_once_in_an_order_of_its_own(images, monkeypatch):
+    seen: list[torch.Tensor] = []
+    keep = training.as_unit
+    monkeypatch.setattr(training, "as_unit", lambda batch: seen.append(batch) or keep(batch))
+    state = training.start_vae(SMALL)
+    numbered = torch.arange(300, dtype=torch.int16).reshape(-1, 1, 1).expand(-1, 28, 28)
+    orders = []
+    for epoch in range(2):
+        seen.clear()
+        list(training.vae_epoch(state.vae, state.optimizer, numbered, SMALL, epoch))
+        orders.append(torch.cat(seen)[:, 0, 0].tolist())
+    assert sorted(orders[0]) == sorted(orders[1]) == list(range(300))
+    assert orders[0] != orders[1]
+
+
+def test_the_kl_weighs_beta(images):
+    state = training.start_vae(SMALL)
+    x, noise = training.as_unit(images[0][:50]), torch.zeros(50, 2)
+    _, kl = training.vae_loss(state.vae, x, noise)
+    by_beta = {}
+    for beta in (0.0, 1.0, 3.0):
+        config = replace(SMALL, beta=beta)
+        start = training.start_vae(config)
+        by_beta[beta], _ = next(
+            training.vae_epoch(start.vae, start.optimizer, images[0][:50], config, 0)
+        ).tolist()
+    step = by_beta[1.0] - by_beta[0.0]
+    assert step > 0
+    assert by_beta[3.0] - by_beta[0.0] == pytest.approx(3 * step, rel=1e-2)
+    assert kl.mean().item() == pytest.approx(step, rel=1e-2)
+
+
+def test_a_loss_that_is_no_number_stops_training_and_says_what_to_try(images):
+    config = replace(SMALL, learning_rate=1e30)
+    with pytest.raises(training.TrainingDiverged, match=r"epoch 1 of 2; a learning_rate below"):
+        train(config, images)
+
+
+# Fingerprints of the recorded runs
+
+
+def off_by(run: runs.Run, config: VAEConfig, images: torch.Tensor) -> float:
+    """Largest relative difference from the recorded losses; infinite where one is no number."""
+    losses = np.array(training.vae_fingerprint(config, images))
+    recorded = np.array(run.fingerprint)
+    return float(np.nan_to_num(np.abs(losses / recorded - 1), nan=np.inf).max())
+
+
+@pytest.fixture(scope="module")
+def train_images(mnist) -> torch.Tensor:
+    return torch.tensor(data.load_mnist().train_images)
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_the_first_losses_of_a_recorded_run_come_again(name, train_images):
+    run = runs.load(runs.RECORDED / name)
+    assert len(run.fingerprint) == training.FINGERPRINT_STEPS
+    assert off_by(run, run.config, train_images) < 1e-4
+
+
+@pytest.mark.parametrize("name", RECORDED)
+@pytest.mark.parametrize("setting", ["learning_rate", "seed", "rho", "beta"])
+def test_the_fingerprint_tells_another_setting(name, setting, train_images):
+    run = runs.load(runs.RECORDED / name)
+    value = getattr(run.config, setting)
+    changed = replace(run.config, **{setting: value + 1 if setting == "seed" else value * 0.9})
+    assert off_by(run, changed, train_images) > 1e-3
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_the_fingerprint_tells_another_sign_of_the_kl(name, train_images, monkeypatch):
+    run = runs.load(runs.RECORDED / name)
+    kl = training.kl_to_standard_normal
+    monkeypatch.setattr(training, "kl_to_standard_normal", lambda *terms: -kl(*terms))
+    assert off_by(run, run.config, train_images) > 1e-3
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_the_fingerprint_tells_a_scale_without_gradient(name, train_images, monkeypatch):
+    run = runs.load(runs.RECORDED / name)
+    draw = training.reparameterize
+    monkeypatch.setattr(
+        training, "reparameterize", lambda mean, scale, noise: draw(mean, scale.detach(), noise)
+    )
+    assert off_by(run, run.config, train_images) > 1e-4
+
+
+# Evaluation
+
+
+def test_the_bound_stays_below_log_p(images):
+    vae = train(replace(SMALL, epochs=4), images).vae
+    some = images[1][:20]
+    evidence = evaluation.log_evidence_grid(vae, some, points=201)
+    draws = torch.stack(
+        [evaluation.elbo(vae, some, torch.Generator().manual_seed(i)) for i in range(200)]
+    )
+    error = draws.std(dim=0) / math.sqrt(200)
+    assert (draws.mean(dim=0) < evidence + 4 * error).all()
+
+
+def test_the_grid_has_converged(images):
+    vae = train(SMALL, images).vae
+    coarse, fine = (
+        evaluation.log_evidence_grid(vae, images[1][:20], points) for points in (151, 301)
+    )
+    assert torch.allclose(coarse, fine, atol=1e-3)
+
+
+def test_the_grid_integrates_a_decoder_that_ignores_its_code():
+    vae = VAE(2, torch.Generator().manual_seed(0))
+    torch.nn.init.zeros_(vae.decoder[0].weight)
+    images = torch.randint(0, 256, (3, 28, 28), dtype=torch.uint8)
+    logits = vae.decode(torch.zeros(3, 2))
+    expected = -training.bernoulli_cross_entropy(logits, training.as_unit(images)).double()
+    evidence = evaluation.log_evidence_grid(vae, images, points=101)
+    assert torch.allclose(evidence, expected, atol=1e-3)
+
+
+def test_a_grid_over_more_than_two_dimensions_is_refused():
+    vae = VAE(3, torch.Generator().manual_seed(0))
+    with pytest.raises(ValueError, match="3 code dimensions, but a grid is feasible for 2"):
+        evaluation.log_evidence_grid(vae, torch.zeros(1, 28, 28, dtype=torch.uint8), 11)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RECORDED)
+def test_the_recorded_measurements_come_again(name, mnist):
+    run = runs.load(runs.RECORDED / name)
+    images = torch.tensor(data.load_mnist().test_images)
+    generator = training.stream(run.config.seed, "evaluation")
+    draws = int(run.metrics["test_elbo_draws"])
+    bound = evaluation.elbo(run.vae(), images, generator, draws).mean().item()
+    assert bound == pytest.approx(run.metrics["test_elbo"], abs=0.01)
+    evidence = evaluation.log_evidence_grid(run.vae(), images, points=301).mean().item()
+    assert evidence == pytest.approx(run.metrics["test_log_evidence"], abs=0.05)
+    assert bound < evidence
