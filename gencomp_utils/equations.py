@@ -87,7 +87,7 @@ class Row:
     title : str
         Its name, which links to the chapter.
     statement : str
-        What holds, in LaTeX without dollars or vertical bars (they would end a table's cell).
+        What holds, in LaTeX without dollars.
     page : str
         Path of the chapter that derives it, from the folder ``book``.
     right : callable
@@ -195,44 +195,55 @@ def verify(row: Row) -> RowResult:
 
 
 def ledger_markdown() -> str:
-    """Check every row of the ledger and lay the results out as a Markdown table.
+    """Check every row of the ledger and lay the results out in Markdown.
 
     Returns
     -------
     str
-        A line for each row and kind of case. Links go up one folder, as from the appendix.
+        A table of all rows, then each row's statement, cases and rejected forms. Links go up
+        one folder, as from the appendix.
 
     Examples
     --------
     >>> print(ledger_markdown().splitlines()[0])
-    | Equation | Holds as | Cases | Largest residual | Tolerance | Rejected, by tolerances |
+    | Equation | Residual | Tolerance | Wrong forms rejected |
     """
-    head = [
-        "| Equation | Holds as | Cases | Largest residual | Tolerance | Rejected, by tolerances |",
-        "|---|---|---|---|---|---|",
+    results = [verify(row) for row in LEDGER]
+    table = [
+        "| Equation | Residual | Tolerance | Wrong forms rejected |",
+        "|---|---|---|---|",
+        *(_summary(result) for result in results),
     ]
-    return "\n".join(head + [line for row in LEDGER for line in _lines(verify(row))])
+    return "\n\n".join(["\n".join(table), *(_details(result) for result in results)])
 
 
-def _lines(result: RowResult) -> list[str]:
-    """One line for the exact cases of a row, and one for its Monte Carlo cases if it has any."""
-    row, lines = result.row, list[str]()
-    for sampled in sorted({case.sampled for case in result.cases}):
-        of_kind = [case for case in result.cases if case.sampled == sampled]
-        closest = worst(of_kind, sampled)
-        rejected = [
-            f"{name}: {_short(worst(cases, sampled).ratio)}" for name, cases in result.wrong.items()
-        ]
-        equation = [f"[({row.number}) {row.title}](../{row.page})", f"${row.statement}$"]
-        cells = [
-            *(equation if not lines else ["", ""]),
-            f"{len(of_kind)} {'Monte Carlo' if sampled else 'exact'}",
-            f"{_short(closest.residual)} ({closest.name})",
-            _short(closest.tolerance),
-            "; ".join(rejected) if result.passes else "**the check fails**",
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return lines
+def _summary(result: RowResult) -> str:
+    row, exact = result.row, worst(result.cases, sampled=False)
+    verdict = len(result.wrong) if result.passes else "**the check fails**"
+    return (
+        f"| ({row.number}) {row.title} | {_short(exact.residual)} | {_short(exact.tolerance)} "
+        f"| {verdict} |"
+    )
+
+
+def _details(result: RowResult) -> str:
+    row = result.row
+    kinds = {
+        sampled: "Monte Carlo" if sampled else "exact"
+        for sampled in sorted({case.sampled for case in result.cases})
+    }
+    lines = [f"**[({row.number}) {row.title}](../{row.page})**", "", f"$${row.statement}$$", ""]
+    for sampled, kind in kinds.items():
+        count = sum(case.sampled == sampled for case in result.cases)
+        closest = worst(result.cases, sampled)
+        lines.append(
+            f"- {count} {kind} case{'s' * (count > 1)}; closest to its tolerance "
+            f"({_short(closest.tolerance)}): {closest.name}, {_short(closest.residual)}."
+        )
+    for name, cases in result.wrong.items():
+        misses = [f"{_short(worst(cases, k).ratio)} tolerances ({kinds[k]})" for k in kinds]
+        lines.append(f"- Rejected: {name}, by {', '.join(misses)}.")
+    return "\n".join(lines)
 
 
 def _short(number: float) -> str:
