@@ -300,12 +300,13 @@ _FIGURE = Template('<div class="gencomp-figure">$image</div>')
 _PLAYER = Template("""\
 <div class="gencomp-figure gencomp-player" id="$id">
 $image
-<div style="display: flex; gap: 0.75rem; align-items: center; max-width: 40rem; padding: 0.25rem 0">
+<div style="display: flex; flex-wrap: wrap; gap: 0.25rem 0.75rem; align-items: center;
+  max-width: 40rem; padding: 0.25rem 0">
 <button type="button" style="min-width: 4.5rem; min-height: 2rem">Play</button>
 <label for="$id-range">$label</label>
 <input id="$id-range" type="range" min="0" max="$last" step="1" value="$start"
   aria-valuetext="$start_text" style="flex: 1; min-width: 6rem; min-height: 2rem">
-<output for="$id-range" style="min-width: 3.5rem; text-align: right">$start_text</output>
+<output for="$id-range" style="min-width: 3.5rem">$start_text</output>
 </div>
 <script>
 (() => {
