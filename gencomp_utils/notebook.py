@@ -345,6 +345,8 @@ $image
     stop();
     show();
   });
+  // JupyterLab would take the arrow keys for its cells.
+  root.addEventListener("keydown", (event) => event.stopPropagation());
 })();
 </script>
 </div>""")

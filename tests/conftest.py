@@ -303,6 +303,6 @@ def pytest_terminal_summary(
         for chapter, (seconds, megabytes) in costs.items():
             terminalreporter.line(f"{seconds:5.1f} s {megabytes:6.0f} MB  {chapter}")
     if left_out := _left_out(config):
-        terminalreporter.section(f"{len(left_out)} tests left out; under CI=true that is a failure")
+        terminalreporter.section(f"left out: {len(left_out)}, a failure under CI=true")
         for name, reason in left_out:
             terminalreporter.line(f"{name}: {reason}")
