@@ -13,17 +13,23 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import rel_entr
+from scipy.integrate import quad
+from scipy.special import expit, logit, rel_entr
 from scipy.stats import norm
 from torch import Tensor, nn
-from torch.distributions import Bernoulli, MultivariateNormal, Normal
+from torch.distributions import Bernoulli, Categorical, MultivariateNormal, Normal
 
 from gencomp_utils.divergences import (
     Estimate,
+    LogDensity,
+    entropy,
     js_divergence,
     js_divergence_density,
     js_divergence_monte_carlo,
     kl_divergence,
+    kl_divergence_density,
+    kl_divergence_gaussian,
+    kl_divergence_monte_carlo,
 )
 from gencomp_utils.evaluation import elbo
 from gencomp_utils.networks import VAE
@@ -275,6 +281,236 @@ def _sampled(name: str, value: float, estimate: Estimate) -> Case:
     return Case(name, gap, tolerance=4.0 * estimate.standard_error + 1e-12, sampled=True)
 
 
+def _distributions(rng: np.random.Generator, *shape: int) -> FloatArray:
+    weights = rng.exponential(size=shape)
+    return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
+
+
+# (H) Entropy
+
+
+def _entropy_without_minus(p: FloatArray) -> Any:
+    return -entropy(p)
+
+
+def _entropy_in_bits(p: FloatArray) -> Any:
+    return entropy(p) / np.log(2.0)
+
+
+def _check_entropy(form: Form) -> list[Case]:
+    rng = np.random.default_rng(0)
+    p = _distributions(rng, 10_000, 6)
+    p[::2, :3] = 0.0
+    p /= p.sum(axis=-1, keepdims=True)
+    sizes = [1, 2, 3, 10, 1000]
+    flat = [form(np.full(n, 1.0 / n)) for n in sizes]
+    return [
+        _exact("minus the sum of rel_entr(p, 1)", form(p), -rel_entr(p, 1.0).sum(axis=-1)),
+        _exact("log n for n equal outcomes", flat, np.log(sizes)),
+        _exact("zero for a certain outcome", form(np.array([0.0, 1.0, 0.0])), 0.0),
+        _at_most("never below 0", 0.0, form(p)),
+        _at_most("never above log n", form(p), np.log(6.0)),
+    ]
+
+
+ENTROPY = Row(
+    number="H",
+    title="Entropy",
+    statement=r"H(p) = -\sum_i p_i \log p_i",
+    page="distance/entropy-and-kl.ipynb",
+    right=entropy,
+    wrong={
+        "no minus, as the report prints": _entropy_without_minus,
+        "base 2": _entropy_in_bits,
+    },
+    check=_check_entropy,
+)
+
+
+# (1) Kullback-Leibler divergence: of distributions, of Gaussians, and under a map
+
+
+def _kl_swapped(p: FloatArray, q: FloatArray) -> Any:
+    return kl_divergence(q, p)
+
+
+def _check_kl(form: Form) -> list[Case]:
+    rng = np.random.default_rng(1)
+    p, q, r, s = _distributions(rng, 4, 10_000, 4)
+    kl, other = form(p, q), form(r, s)
+    joint = form(*((a[:, :, None] * b[:, None, :]).reshape(-1, 16) for a, b in ((p, r), (q, s))))
+    by_torch = torch.distributions.kl_divergence(*(Categorical(torch.tensor(a)) for a in (p, q)))
+    coarse = form(*(a.reshape(-1, 2, 2).sum(axis=-1) for a in (p, q)))
+    fair, heads = np.array([0.5, 0.5]), np.array([1.0, 0.0])
+    few, many = np.array([0.5, 0.4, 0.1]), np.array([0.1, 0.3, 0.6])
+    estimate = kl_divergence_monte_carlo(
+        lambda outcomes: np.log(few)[outcomes],
+        lambda outcomes: np.log(many)[outcomes],
+        lambda rng, count: rng.choice(len(few), size=count, p=few),
+        100_000,
+        rng,
+    )
+    return [
+        _exact("sum of rel_entr", kl, rel_entr(p, q).sum(axis=-1)),
+        _exact("torch.distributions", kl, by_torch),
+        _exact("zero for equal pairs", form(p, p), 0.0),
+        _exact("infinite where q = 0 < p", 1.0 / form(fair, heads), 0.0),
+        _exact("finite where p = 0 < q", 1.0 / form(heads, fair), 1.0 / np.log(2.0)),
+        _at_most("never below 0", 0.0, kl),
+        _exact("additive over independent factors", joint, kl + other),
+        _at_most("no larger when outcomes are merged", coarse, kl),
+        _sampled("two distributions on three outcomes", float(form(few, many)), estimate),
+    ]
+
+
+KULLBACK_LEIBLER = Row(
+    number="1",
+    title="Kullback–Leibler divergence",
+    statement=r"D_{KL}(p \Vert q) = \sum_i p_i \log \frac{p_i}{q_i}",
+    page="distance/entropy-and-kl.ipynb",
+    right=kl_divergence,
+    wrong={"p and q swapped": _kl_swapped},
+    check=_check_kl,
+)
+
+
+def _kl_gaussian_swapped(
+    mean_p: FloatArray, std_p: FloatArray, mean_q: FloatArray, std_q: FloatArray
+) -> Any:
+    return kl_divergence_gaussian(mean_q, std_q, mean_p, std_p)
+
+
+def _check_kl_gaussian(form: Form) -> list[Case]:
+    rng = np.random.default_rng(1)
+    means, stds = rng.normal(size=(2, 5)), np.exp(0.5 * rng.normal(size=(2, 5)))
+    values = form(means[0], stds[0], means[1], stds[1])
+    pairs = [(norm(a, s), norm(b, t)) for (a, b), (s, t) in zip(means.T, stds.T, strict=True)]
+    integrals = [kl_divergence_density(p.logpdf, q.logpdf, -40.0, 40.0) for p, q in pairs]
+    gaussians = [
+        Normal(*pair) for pair in zip(torch.tensor(means), torch.tensor(stds), strict=True)
+    ]
+    vectors = [MultivariateNormal(g.mean, torch.diag(g.variance)) for g in gaussians]
+    p, q = norm(0.0, 1.0), norm(1.0, 2.0)
+    estimate = kl_divergence_monte_carlo(
+        p.logpdf, q.logpdf, lambda rng, count: rng.normal(0.0, 1.0, count), 100_000, rng
+    )
+    return [
+        _exact("torch.distributions", values, torch.distributions.kl_divergence(*gaussians)),
+        _exact("quadrature", values, integrals, tolerance=1e-9),
+        _exact(
+            "five independent coordinates at once",
+            values.sum(),
+            torch.distributions.kl_divergence(*vectors),
+        ),
+        _sampled("N(0, 1) from N(1, 2²)", float(form(0.0, 1.0, 1.0, 2.0)), estimate),
+    ]
+
+
+KULLBACK_LEIBLER_GAUSSIAN = Row(
+    number="1",
+    title="Kullback–Leibler divergence of Gaussians",
+    statement=(
+        r"D_{KL} = \log \frac{\sigma_q}{\sigma_p}"
+        r" + \frac{\sigma_p^2 + (\mu_p - \mu_q)^2}{2 \sigma_q^2} - \frac12"
+    ),
+    page="distance/entropy-and-kl.ipynb",
+    right=kl_divergence_gaussian,
+    wrong={"p and q swapped": _kl_gaussian_swapped},
+    check=_check_kl_gaussian,
+)
+
+
+@dataclass(frozen=True)
+class _Map:
+    """A smooth increasing map y of x, and what a change of variables needs of it."""
+
+    name: str
+    forward: Callable[[Any], Any]
+    inverse: Callable[[Any], Any]
+    log_slope: Callable[[Any], Any]  # log dy/dx at x
+
+    def density(self, log_density: LogDensity) -> LogDensity:
+        """Turn the log-density of x into that of y."""
+
+        def mapped(y: FloatArray) -> FloatArray:
+            x = self.inverse(y)
+            return np.asarray(log_density(x) - self.log_slope(x))
+
+        return mapped
+
+
+_MAPS = (
+    _Map("y = 10x", lambda x: 10.0 * x, lambda y: y / 10.0, lambda x: np.log(10.0)),
+    _Map("y = 1/(1 + exp(-x))", expit, logit, lambda x: -np.logaddexp(0, x) - np.logaddexp(0, -x)),
+    _Map(
+        "y = x + x³",
+        lambda x: x + x**3,
+        lambda y: 2.0 / np.sqrt(3.0) * np.sinh(np.arcsinh(1.5 * np.sqrt(3.0) * y) / 3.0),
+        lambda x: np.log1p(3.0 * x**2),
+    ),
+)
+
+
+def _kl_mapped(log_p: LogDensity, log_q: LogDensity, change: _Map, low: float, high: float) -> Any:
+    return kl_divergence_density(change.density(log_p), change.density(log_q), low, high)
+
+
+def _kl_mapped_without_jacobian(
+    log_p: LogDensity, log_q: LogDensity, change: _Map, low: float, high: float
+) -> Any:
+    def integrand(y: float) -> Any:
+        x = change.inverse(y)
+        return np.exp(log_p(x)) * (log_p(x) - log_q(x))
+
+    return quad(integrand, low, high, points=[change.forward(0.0)], limit=500)[0]
+
+
+def _kl_mapped_swapped(
+    log_p: LogDensity, log_q: LogDensity, change: _Map, low: float, high: float
+) -> Any:
+    return _kl_mapped(log_q, log_p, change, low, high)
+
+
+def _folded(log_density: LogDensity) -> LogDensity:
+    """Turn the log-density of x into that of |x|."""
+    return lambda y: np.logaddexp(log_density(y), log_density(-y))
+
+
+def _check_kl_mapped(form: Form) -> list[Case]:
+    p, q = norm(0.0, 1.0), norm(0.5, 0.8)
+    kl = kl_divergence_gaussian(0.0, 1.0, 0.5, 0.8)
+    cases = []
+    for change in _MAPS:
+        low, high = change.forward(-9.0), change.forward(9.0)
+        value = form(p.logpdf, q.logpdf, change, low, high)
+        cases.append(_exact(f"unchanged by {change.name}", value, kl, 1e-9))
+    logistic = _MAPS[1]
+    log_density = logistic.density(p.logpdf)
+    after = quad(lambda y: -np.exp(log_density(y)) * log_density(y), expit(-9.0), expit(9.0))[0]
+    slope = quad(lambda x: p.pdf(x) * logistic.log_slope(x), -9.0, 9.0)[0]
+    same = _Map("y = x", lambda x: x, lambda y: y, lambda x: 0.0)
+    coarse = form(_folded(p.logpdf), _folded(q.logpdf), same, 0.0, 9.0)
+    return [
+        *cases,
+        _exact("entropy moves by the mean of log dy/dx", after, p.entropy() + slope, 1e-9),
+        _at_most("smaller for y = |x|", coarse, kl),
+    ]
+
+
+KULLBACK_LEIBLER_MAPPED = Row(
+    number="1",
+    title="Kullback–Leibler divergence under a map",
+    statement=(
+        r"D_{KL}(p_Y \Vert q_Y) = D_{KL}(p_X \Vert q_X),\;"
+        r" p_Y(y) = p_X(x) \tfrac{dx}{dy}"
+    ),
+    page="distance/entropy-and-kl.ipynb",
+    right=_kl_mapped,
+    wrong={"Jacobian left out": _kl_mapped_without_jacobian, "p and q swapped": _kl_mapped_swapped},
+    check=_check_kl_mapped,
+)
+
+
 # (2) Jensen-Shannon divergence
 
 
@@ -285,11 +521,6 @@ def _js_without_half(p: FloatArray, q: FloatArray) -> Any:
 
 def _half_of_both_kls(p: FloatArray, q: FloatArray) -> Any:
     return (kl_divergence(p, q) + kl_divergence(q, p)) / 2.0
-
-
-def _distributions(rng: np.random.Generator, *shape: int) -> FloatArray:
-    weights = rng.exponential(size=shape)
-    return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
 
 
 def _check_js(form: Form) -> list[Case]:
@@ -525,4 +756,13 @@ EVIDENCE_LOWER_BOUND = Row(
 )
 
 
-LEDGER: tuple[Row, ...] = (JENSEN_SHANNON, VAE_LOSS, STEP, EVIDENCE_LOWER_BOUND)
+LEDGER: tuple[Row, ...] = (
+    ENTROPY,
+    KULLBACK_LEIBLER,
+    KULLBACK_LEIBLER_GAUSSIAN,
+    KULLBACK_LEIBLER_MAPPED,
+    JENSEN_SHANNON,
+    VAE_LOSS,
+    STEP,
+    EVIDENCE_LOWER_BOUND,
+)
