@@ -47,7 +47,7 @@ def new(
     rows, columns : int
         Grid of axes.
     **subplots
-        Passed to :meth:`matplotlib.figure.Figure.subplots`, such as ``sharey=True``.
+        Passed on to Matplotlib, which makes the axes, such as ``sharey=True``.
 
     Returns
     -------

@@ -184,13 +184,23 @@ class _OneInterpreter(KernelSpecManager):
         return KernelSpec(argv=start, display_name=kernel_name, language="python")
 
 
+class _Client(NotebookClient):
+    """Takes what widgets show as outputs of the cell, so that an error among them is one."""
+
+    def handle_comm_msg(self, *message: object) -> None:
+        """Draw no widget."""
+
+    def clear_output(self, *message: object) -> None:
+        """Keep what was shown."""
+
+
 @contextmanager
 def kernel(
     python: Path | str, folder: Path, environment: dict[str, str]
 ) -> Iterator[NotebookClient]:
     """Start an interpreter's kernel in a folder."""
     manager = AsyncKernelManager(kernel_spec_manager=_OneInterpreter(python=str(python)))
-    client = NotebookClient(
+    client = _Client(
         nbformat.v4.new_notebook(), km=manager, timeout=300, allow_errors=True,
         resources={"metadata": {"path": str(folder)}},
     )  # fmt: skip

@@ -13,6 +13,8 @@ from nbformat import NotebookNode
 
 SECONDS, MEGABYTES, SECONDS_IN_ALL = 30, 1024, 300
 SOLUTION = re.compile(r"<details>.*?</details>", re.DOTALL)
+# A solution that trains does so on few images: what is promised is that its code runs.
+STAND_IN = "import os; os.environ['GENCOMP_STAND_IN'] = '1'"
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
@@ -58,6 +60,7 @@ def execution(
         seconds = time.perf_counter() - started
         megabytes = peak_megabytes(client.km.provisioner.pid)
         costs[chapter] = seconds, megabytes
+        execute(client, [nbformat.v4.new_code_cell(STAND_IN)])
         answers = execute(client, solutions(notebook))
     return Execution(cells, answers, seconds, megabytes)
 

@@ -23,7 +23,10 @@ RECORDED = sorted(path.parent for path in runs.RECORDED.glob("*/run.json"))
 LIMIT_MB = 12
 
 # Trains on the stand-in; the settings are slow enough to be caught in the middle of an epoch.
+# A shell that starts the tests in the background lets its children ignore Ctrl-C: not this one.
 TRAIN = f"""
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
 from gencomp_utils import data, runs
 from gencomp_utils.training import VAEConfig
