@@ -3,45 +3,27 @@
 Every value is in nats (natural logarithms); divide by ``log(2)`` for bits.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.integrate import cubature
+from numpy.typing import ArrayLike
 from scipy.special import entr, rel_entr, xlog1py
 
-FloatArray = NDArray[np.float64]
-LogDensity = Callable[[NDArray[Any]], FloatArray]
-Sampler = Callable[[np.random.Generator, int], NDArray[Any]]
+from gencomp_utils.distributions import (
+    SUM_TOLERANCE,
+    Estimate,
+    FloatArray,
+    LogDensity,
+    Sampler,
+    draws,
+    finite,
+    integrate,
+    log_values,
+    mean_of,
+    positive,
+    probabilities,
+    probabilities_alike,
+)
 
 _LOG_2 = float(np.log(2.0))
-_SUM_TOLERANCE = 1e-9
-_QUADRATURE_TOLERANCE = 1e-11
-_MAX_SUBDIVISIONS = 1000
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A Monte Carlo estimate.
-
-    Attributes
-    ----------
-    value : float
-        The estimate, in nats.
-    standard_error : float
-        Its standard error, in nats.
-
-    Examples
-    --------
-    >>> estimate = Estimate(value=0.5, standard_error=0.01)
-    >>> abs(estimate.value - 0.51) < 4 * estimate.standard_error
-    True
-    """
-
-    value: float
-    standard_error: float
 
 
 def entropy(p: ArrayLike) -> np.float64 | FloatArray:
@@ -71,7 +53,7 @@ def entropy(p: ArrayLike) -> np.float64 | FloatArray:
     >>> print(f"{entropy([0.5, 0.5]):.6f}")
     0.693147
     """
-    total: np.float64 | FloatArray = entr(_probabilities("p", p)).sum(axis=-1)
+    total: np.float64 | FloatArray = entr(probabilities("p", p)).sum(axis=-1)
     return total
 
 
@@ -106,7 +88,7 @@ def kl_divergence(p: ArrayLike, q: ArrayLike) -> np.float64 | FloatArray:
     >>> print(kl_divergence([0.5, 0.5], [1.0, 0.0]))
     inf
     """
-    p, q = _probability_pair(p, q)
+    p, q = probabilities_alike(p=p, q=q)
     # For nearly equal pairs the sum of signed terms can round to just below zero.
     divergence: np.float64 | FloatArray = np.maximum(rel_entr(p, q).sum(axis=-1), 0.0)
     return divergence
@@ -148,7 +130,7 @@ def js_divergence(p: ArrayLike, q: ArrayLike) -> np.float64 | FloatArray:
     >>> js_divergence([[1.0, 0.0], [0.5, 0.5]], [[0.5, 0.5], [0.5, 0.5]])
     array([0.21576..., 0. ])
     """
-    p, q = _probability_pair(p, q)
+    p, q = probabilities_alike(p=p, q=q)
     total = p + q
     contrast = np.divide(p - q, total, out=np.zeros_like(total), where=total > 0.0)
     divergence: np.float64 | FloatArray = np.minimum(
@@ -192,8 +174,8 @@ def kl_divergence_gaussian(
     >>> print(kl_divergence_gaussian(0.0, 1.0, 1.0, 1.0))
     0.5
     """
-    mean_p, mean_q = _finite("mean_p", mean_p), _finite("mean_q", mean_q)
-    std_p, std_q = _positive("std_p", std_p), _positive("std_q", std_q)
+    mean_p, mean_q = finite("mean_p", mean_p), finite("mean_q", mean_q)
+    std_p, std_q = positive("std_p", std_p), positive("std_q", std_q)
     shapes = [values.shape for values in (mean_p, std_p, mean_q, std_q)]
     try:
         np.broadcast_shapes(*shapes)
@@ -244,14 +226,14 @@ def kl_divergence_density(log_p: LogDensity, log_q: LogDensity, low: float, high
     0.500000000
     """
 
-    def integrands(at_p: FloatArray, at_q: FloatArray) -> list[FloatArray]:
+    def integrands(x: FloatArray, at_p: FloatArray, at_q: FloatArray) -> list[FloatArray]:
         density, uncovered = np.exp(at_p), np.isneginf(at_q)
         ratio = np.subtract(at_p, at_q, out=np.zeros_like(at_p), where=(density > 0) & ~uncovered)
         return [density * ratio, np.where(uncovered, density, 0.0)]
 
-    divergence, uncovered_mass = _integrate(integrands, log_p, log_q, low, high)
+    divergence, uncovered_mass = integrate(integrands, low, high, log_p=log_p, log_q=log_q)
     # The mass decides, not a single point: q may be zero at one x and the divergence finite.
-    return float("inf") if uncovered_mass > _SUM_TOLERANCE else max(divergence, 0.0)
+    return float("inf") if uncovered_mass > SUM_TOLERANCE else max(divergence, 0.0)
 
 
 def js_divergence_density(log_p: LogDensity, log_q: LogDensity, low: float, high: float) -> float:
@@ -290,13 +272,13 @@ def js_divergence_density(log_p: LogDensity, log_q: LogDensity, low: float, high
     0.111421482
     """
 
-    def integrands(at_p: FloatArray, at_q: FloatArray) -> list[FloatArray]:
+    def integrands(x: FloatArray, at_p: FloatArray, at_q: FloatArray) -> list[FloatArray]:
         both_zero = np.isneginf(at_p) & np.isneginf(at_q)
         ratio = np.subtract(at_p, at_q, out=np.zeros_like(at_p), where=~both_zero)
         # (p - q)/(p + q) from log p/q, which stays finite where p and q round to zero.
         return [_js_terms(np.exp(at_p) + np.exp(at_q), np.tanh(ratio / 2.0))]
 
-    (divergence,) = _integrate(integrands, log_p, log_q, low, high)
+    (divergence,) = integrate(integrands, low, high, log_p=log_p, log_q=log_q)
     return min(divergence, _LOG_2)
 
 
@@ -343,12 +325,11 @@ def kl_divergence_monte_carlo(
     >>> abs(estimate.value - 0.5) < 4 * estimate.standard_error
     True
     """
-    _check_count(count)
-    at_p, at_q = _at_draws(log_p, log_q, sample_p, count, rng)
-    _check_own_draws("p", at_p)
+    x = draws(sample_p, rng, count)
+    at_p, at_q = _own_log_values("p", log_p, x), log_values("log_q", log_q, x)
     if np.isneginf(at_q).any():
         return Estimate(np.inf, np.nan)
-    return _mean(at_p - at_q)
+    return mean_of(at_p - at_q)
 
 
 def js_divergence_monte_carlo(
@@ -402,14 +383,12 @@ def js_divergence_monte_carlo(
     >>> abs(estimate.value - 0.111421482) < 4 * estimate.standard_error
     True
     """
-    _check_count(count)
-    p_at_p, q_at_p = _at_draws(log_p, log_q, sample_p, count, rng)
-    p_at_q, q_at_q = _at_draws(log_p, log_q, sample_q, count, rng)
-    _check_own_draws("p", p_at_p)
-    _check_own_draws("q", q_at_q)
+    x_p, x_q = draws(sample_p, rng, count), draws(sample_q, rng, count)
+    p_at_p, q_at_p = _own_log_values("p", log_p, x_p), log_values("log_q", log_q, x_p)
+    p_at_q, q_at_q = log_values("log_p", log_p, x_q), _own_log_values("q", log_q, x_q)
     # log p/m = log 2 - log(1 + q/p), and the like for q.
-    from_p = _mean(_LOG_2 - np.logaddexp(0.0, q_at_p - p_at_p))
-    from_q = _mean(_LOG_2 - np.logaddexp(0.0, p_at_q - q_at_q))
+    from_p = mean_of(_LOG_2 - np.logaddexp(0.0, q_at_p - p_at_p))
+    from_q = mean_of(_LOG_2 - np.logaddexp(0.0, p_at_q - q_at_q))
     return Estimate(
         value=(from_p.value + from_q.value) / 2.0,
         standard_error=float(np.hypot(from_p.standard_error, from_q.standard_error)) / 2.0,
@@ -427,161 +406,12 @@ def _js_terms(total: FloatArray, contrast: FloatArray) -> FloatArray:
     return total / 4.0 * terms
 
 
-def _integrate(
-    integrands: Callable[[FloatArray, FloatArray], list[FloatArray]],
-    log_p: LogDensity,
-    log_q: LogDensity,
-    low: float,
-    high: float,
-) -> list[float]:
-    """Integrals over [low, high] of functions of (log p(x), log q(x)), both masses checked."""
-    if not (np.isfinite(low) and np.isfinite(high) and low < high):
-        raise ValueError(
-            f"low and high must be finite with low < high, but are {low} and {high}; "
-            "for Gaussians take every mean and 8 standard deviations to both sides"
-        )
-
-    def all_integrands(points: FloatArray) -> FloatArray:
-        at_p = _log_values("log_p", log_p, points[:, 0])
-        at_q = _log_values("log_q", log_q, points[:, 0])
-        return np.stack([np.exp(at_p), np.exp(at_q), *integrands(at_p, at_q)], axis=-1)
-
-    result = cubature(
-        all_integrands,
-        [low],
-        [high],
-        rtol=_QUADRATURE_TOLERANCE,
-        atol=_QUADRATURE_TOLERANCE,
-        max_subdivisions=_MAX_SUBDIVISIONS,
-    )
-    if result.status != "converged":
-        raise ValueError(
-            f"the integral over [{low}, {high}] hasn't settled after {_MAX_SUBDIVISIONS} "
-            "subdivisions; choose low and high closer around the densities"
-        )
-    mass_p, mass_q, *rest = result.estimate
-    for name, mass in (("log_p", mass_p), ("log_q", mass_q)):
-        if abs(mass - 1.0) > _SUM_TOLERANCE:
-            raise ValueError(
-                f"exp({name}) must integrate to 1 over [{low}, {high}], but integrates to "
-                f"{mass:.10g}; choose low and high closer around all of its mass, or normalise it"
-            )
-    return [float(integral) for integral in rest]
-
-
-def _log_values(name: str, log_density: LogDensity, points: NDArray[Any]) -> FloatArray:
-    """Values of a log-density at the points along the first axis, checked."""
-    values = np.asarray(log_density(points), dtype=np.float64)
-    if values.shape != points.shape[:1]:
-        raise ValueError(
-            f"{name} must return one value for each point, shape {points.shape[:1]}, "
-            f"but returned shape {values.shape}"
-        )
-    bad = np.isnan(values) | np.isposinf(values)
-    if bad.any():
-        raise ValueError(
-            f"{name} must return finite values, or -inf for no density, but returned "
-            f"{values[bad][0]} at {points[bad][0]}"
-        )
-    return values
-
-
-def _at_draws(
-    log_p: LogDensity, log_q: LogDensity, sampler: Sampler, count: int, rng: np.random.Generator
-) -> tuple[FloatArray, FloatArray]:
-    """Both log-densities at ``count`` draws of one sampler."""
-    draws = np.asarray(sampler(rng, count))
-    if draws.shape[:1] != (count,):
-        raise ValueError(
-            f"a sampler must return count = {count} draws along the first axis, but returned "
-            f"shape {draws.shape}"
-        )
-    return _log_values("log_p", log_p, draws), _log_values("log_q", log_q, draws)
-
-
-def _check_count(count: int) -> None:
-    if count < 2:
-        raise ValueError(f"count must be at least 2, or there is no standard error, but is {count}")
-
-
-def _check_own_draws(name: str, values: FloatArray) -> None:
+def _own_log_values(name: str, log_density: LogDensity, x: FloatArray) -> FloatArray:
+    """Evaluate a log-density at draws from the distribution itself."""
+    values = log_values(f"log_{name}", log_density, x)
     if np.isneginf(values).any():
         raise ValueError(
             f"log_{name} must be finite at every draw of sample_{name}, but is -inf at one; "
             "the sampler and the log-density must describe the same distribution"
         )
-
-
-def _mean(values: FloatArray) -> Estimate:
-    """Mean of independent values with its standard error."""
-    error = values.std(ddof=1) / np.sqrt(values.size)
-    return Estimate(value=float(values.mean()), standard_error=float(error))
-
-
-def _probability_pair(p: ArrayLike, q: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    p, q = _probabilities("p", p), _probabilities("q", q)
-    if p.shape != q.shape:
-        raise ValueError(
-            f"p and q must have the same shape, but have {p.shape} and {q.shape}; "
-            "nothing is broadcast: use np.broadcast_to to compare one with many"
-        )
-    return p, q
-
-
-def _probabilities(name: str, values: ArrayLike) -> FloatArray:
-    """``values`` as float64, checked to be distributions along the last axis."""
-    array = _finite(name, values)
-    if array.ndim == 0:
-        raise ValueError(
-            f"{name} must have at least one axis, but is the number {array}; "
-            "a distribution on one point is [1.0]"
-        )
-    if (array < 0.0).any():
-        index = _first(array < 0.0)
-        raise ValueError(
-            f"{name} must not be negative, but {_entry(name, index)} is {array[index]:.10g}; "
-            "probabilities lie between 0 and 1"
-        )
-    sums = array.sum(axis=-1)
-    if (np.abs(sums - 1.0) > _SUM_TOLERANCE).any():
-        index = _first(np.abs(sums - 1.0) > _SUM_TOLERANCE)
-        raise ValueError(
-            f"{name} must sum to 1 along the last axis, but {_entry(name, index)} sums to "
-            f"{sums[index]:.10g}; divide by {name}.sum(axis=-1, keepdims=True) if these are counts"
-        )
-    return array
-
-
-def _positive(name: str, values: ArrayLike) -> FloatArray:
-    array = _finite(name, values)
-    if (array <= 0.0).any():
-        index = _first(array <= 0.0)
-        raise ValueError(
-            f"{name} must be positive, but {_entry(name, index)} is {array[index]:.10g}; "
-            "give a standard deviation, not its logarithm"
-        )
-    return array
-
-
-def _finite(name: str, values: ArrayLike) -> FloatArray:
-    array = np.asarray(values, dtype=np.float64)
-    if array.size == 0:
-        raise ValueError(
-            f"{name} must not be empty, but has shape {array.shape}; give at least one number"
-        )
-    if not np.isfinite(array).all():
-        index = _first(~np.isfinite(array))
-        raise ValueError(
-            f"{name} must be finite, but {_entry(name, index)} is {array[index]}; "
-            "look for a division by zero or a logarithm of zero before this call"
-        )
-    return array
-
-
-def _first(condition: NDArray[np.bool_]) -> tuple[int, ...]:
-    """Index of the first true element; () for a single number."""
-    return tuple(int(i) for i in np.unravel_index(int(np.argmax(condition)), np.shape(condition)))
-
-
-def _entry(name: str, index: tuple[int, ...]) -> str:
-    return f"{name}[{', '.join(map(str, index))}]" if index else name
+    return values

@@ -12,16 +12,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.integrate import quad
 from scipy.special import expit, logit, rel_entr
 from scipy.stats import norm
 from torch import Tensor, nn
 from torch.distributions import Bernoulli, Categorical, MultivariateNormal, Normal
 
+from gencomp_utils.distributions import Estimate, FloatArray, LogDensity
 from gencomp_utils.divergences import (
-    Estimate,
-    LogDensity,
     entropy,
     js_divergence,
     js_divergence_density,
@@ -42,7 +40,6 @@ from gencomp_utils.training import (
     vae_loss,
 )
 
-FloatArray = NDArray[np.float64]
 Form = Callable[..., Any]
 
 # A form is rejected when it misses by more than this many tolerances: 8 standard errors where the

@@ -1,6 +1,7 @@
-"""The training loops, readable as the report's (7) and (8): seeded, resumable, with progress."""
+"""The training loops, readable as Algorithm 1 and as the report's (7) and (8); all seeded."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -258,9 +259,7 @@ def vae_epoch(
     for batch, epsilon in zip(batches, noises, strict=True):
         reconstruction, kl = vae_loss(vae, as_unit(images[batch]), epsilon)
         loss = (reconstruction + config.beta * kl).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        descend(optimizer, loss)
         yield torch.stack([loss.detach(), kl.detach().mean()])
 
 
@@ -376,3 +375,212 @@ def vae_fingerprint(config: VAEConfig, train_images: Tensor) -> list[float]:
     state = start_vae(config)
     steps = vae_epoch(state.vae, state.optimizer, train_images, config, epoch=0)
     return [float(loss) for loss, _ in islice(steps, FINGERPRINT_STEPS)]
+
+
+@dataclass(frozen=True)
+class GAN:
+    """The two players of the game (3), and what moves each of them.
+
+    Attributes
+    ----------
+    generator : torch.nn.Module
+        From noise, shape (n, ...), to samples.
+    discriminator : torch.nn.Module
+        From samples to logits, the log-odds that a sample is real; no sigmoid at its end.
+    generator_optimizer, discriminator_optimizer : torch.optim.Optimizer
+        Each holds the weights of its player.
+    """
+
+    generator: nn.Module
+    discriminator: nn.Module
+    generator_optimizer: torch.optim.Optimizer
+    discriminator_optimizer: torch.optim.Optimizer
+
+
+def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """Give minus the value (3) of a minibatch, which the discriminator lessens.
+
+    Parameters
+    ----------
+    real_logits, fake_logits : Tensor, shape (n, ...)
+        The discriminator's logits of real samples, and of the generator's.
+
+    Returns
+    -------
+    Tensor, shape ()
+        ``−[log D(x) + log(1 − D(G(z)))]`` on average, in nats.
+
+    Examples
+    --------
+    >>> discriminator_loss(torch.zeros(3), torch.zeros(3))  # D = 1/2: log 4
+    tensor(1.3863)
+    """
+    return F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
+
+
+def saturating_loss(fake_logits: Tensor) -> Tensor:
+    """Give the generator's part of (3), ``log(1 − D(G(z)))`` on average.
+
+    Its gradient vanishes where the discriminator rejects with confidence.
+
+    Parameters
+    ----------
+    fake_logits : Tensor, shape (n, ...)
+
+    Returns
+    -------
+    Tensor, shape ()
+        In nats.
+
+    Examples
+    --------
+    >>> saturating_loss(torch.zeros(3))
+    tensor(-0.6931)
+    """
+    return -F.softplus(fake_logits).mean()
+
+
+def non_saturating_loss(fake_logits: Tensor) -> Tensor:
+    """Give ``−log D(G(z))`` on average, which practice lessens instead (Goodfellow et al. 2014).
+
+    Parameters
+    ----------
+    fake_logits : Tensor, shape (n, ...)
+
+    Returns
+    -------
+    Tensor, shape ()
+        In nats.
+
+    Examples
+    --------
+    >>> non_saturating_loss(torch.zeros(3))
+    tensor(0.6931)
+    """
+    return F.softplus(-fake_logits).mean()
+
+
+def algorithm_1(
+    gan: GAN,
+    sample_data: Callable[[], Tensor],
+    sample_noise: Callable[[], Tensor],
+    iterations: int,
+    k: int = 1,
+    generator_loss: Callable[[Tensor], Tensor] = non_saturating_loss,
+) -> Iterator[Tensor]:
+    """Train a GAN by the report's Algorithm 1: k steps of the discriminator, one of the generator.
+
+    Parameters
+    ----------
+    gan : GAN
+        Changed in place.
+    sample_data, sample_noise : callable
+        Each call returns a fresh minibatch of the data, and of noise for the generator.
+    iterations : int
+        Training iterations, 1 or more.
+    k : int
+        Discriminator steps in each iteration, 1 or more. The report's loop counts k down and never
+        sets it again; here every iteration has its k steps, as in Goodfellow et al. (2014).
+    generator_loss : callable
+        Takes the logits of generated samples; :func:`saturating_loss` is the algorithm's own.
+
+    Yields
+    ------
+    Tensor, shape (2,)
+        After each iteration: the losses of the last discriminator step and of the generator step,
+        each before its step, in nats; left on the device.
+
+    Raises
+    ------
+    ValueError
+        If `iterations` or `k` is below 1.
+    """
+    for name, count in {"iterations": iterations, "k": k}.items():
+        if count < 1:
+            raise ValueError(f"{name} is {count}, but must be at least 1")
+    for _ in range(iterations):
+        for _ in range(k):
+            x, z = sample_data(), sample_noise()
+            with at_rest(gan.generator):
+                fake = gan.generator(z)
+            d_loss = discriminator_step(gan.discriminator, gan.discriminator_optimizer, x, fake)
+        z = sample_noise()
+        with at_rest(gan.discriminator):
+            g_loss = generator_loss(gan.discriminator(gan.generator(z)))
+        descend(gan.generator_optimizer, g_loss)
+        yield torch.stack([d_loss, g_loss.detach()])
+
+
+def discriminator_step(
+    discriminator: nn.Module, optimizer: torch.optim.Optimizer, real: Tensor, fake: Tensor
+) -> Tensor:
+    """Take one step up the value (3), the generator's samples being given.
+
+    Parameters
+    ----------
+    discriminator : torch.nn.Module
+        Changed in place.
+    optimizer : torch.optim.Optimizer
+        Holds the discriminator's weights.
+    real, fake : Tensor, shape (n, ...)
+        A minibatch of the data, and one of the generator's samples.
+
+    Returns
+    -------
+    Tensor, shape ()
+        :func:`discriminator_loss` before the step, in nats.
+    """
+    loss = discriminator_loss(discriminator(real), discriminator(fake))
+    descend(optimizer, loss)
+    return loss.detach()
+
+
+def descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    """Take one step down the gradient of a loss.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.Optimizer
+        Its weights are changed in place; gradients left from before don't count.
+    loss : Tensor, shape ()
+    """
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+
+@contextmanager
+def at_rest(network: nn.Module) -> Iterator[None]:
+    """Leave a network as it is while the other player moves.
+
+    Its weights get no gradients, and its batch normalisation goes on normalising by the minibatch
+    but records no running statistics.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+
+    Examples
+    --------
+    >>> layer = nn.Linear(1, 1)
+    >>> with at_rest(layer):
+    ...     layer(torch.zeros(1, 1)).requires_grad
+    False
+    """
+    weights = [weight for weight in network.parameters() if weight.requires_grad]
+    norms = [
+        layer
+        for layer in network.modules()
+        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d) and layer.track_running_stats
+    ]
+    for weight in weights:
+        weight.requires_grad_(False)
+    for norm in norms:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for weight in weights:
+            weight.requires_grad_(True)
+        for norm in norms:
+            norm.track_running_stats = True

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy.special import rel_entr
 from scipy.stats import multivariate_normal, norm, uniform
 
+from gencomp_utils.distributions import Estimate
 from gencomp_utils.divergences import (
-    Estimate,
     entropy,
     js_divergence,
     js_divergence_density,

@@ -18,7 +18,9 @@ import gencomp_utils
 UNSET = "https://github.com/-set-me-/gencomp-book"
 # The layers, from the first: a module imports only from those above it.
 LAYERS = [
+    "distributions",
     "divergences",
+    "minimax",
     "data",
     "networks",
     "training",
@@ -28,7 +30,7 @@ LAYERS = [
     "notebook",
     "equations",
 ]
-WITHOUT_TORCH = ["divergences", "data", "figures", "notebook"]
+WITHOUT_TORCH = ["distributions", "divergences", "minimax", "data", "figures", "notebook"]
 
 
 def text(name: str) -> str:
