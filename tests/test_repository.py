@@ -21,6 +21,7 @@ LAYERS = [
     "distributions",
     "divergences",
     "minimax",
+    "evidence",
     "data",
     "networks",
     "training",
@@ -30,7 +31,15 @@ LAYERS = [
     "notebook",
     "equations",
 ]
-WITHOUT_TORCH = ["distributions", "divergences", "minimax", "data", "figures", "notebook"]
+WITHOUT_TORCH = [
+    "distributions",
+    "divergences",
+    "minimax",
+    "evidence",
+    "data",
+    "figures",
+    "notebook",
+]
 
 
 def text(name: str) -> str:
