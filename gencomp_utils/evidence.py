@@ -109,7 +109,7 @@ class Gaussian:
         -0.918939
         """
         factor = np.linalg.cholesky(self.covariance)
-        white = np.linalg.solve(factor, (z - self.mean)[..., None])[..., 0]
+        white = (np.linalg.inv(factor) @ (z - self.mean)[..., None])[..., 0]
         log_scale = np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(axis=-1)
         return np.asarray(
             -0.5 * (white**2).sum(axis=-1) - log_scale - 0.5 * self.dimensions * LOG_2_PI
@@ -193,7 +193,8 @@ def kl_of_gaussians(q: Gaussian, p: Gaussian) -> FloatArray:
     ratio = np.linalg.solve(p.covariance, q.covariance)
     spread = np.trace(ratio, axis1=-2, axis2=-1) - q.dimensions
     distance = (shift * np.linalg.solve(p.covariance, shift))[..., 0].sum(axis=-1)
-    return np.asarray(0.5 * (spread + distance - np.linalg.slogdet(ratio)[1]))
+    # For nearly equal pairs the sum of signed terms can round to just below zero.
+    return np.asarray(np.maximum(0.5 * (spread + distance - np.linalg.slogdet(ratio)[1]), 0.0))
 
 
 @dataclass(frozen=True, eq=False)

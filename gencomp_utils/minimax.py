@@ -108,7 +108,8 @@ def game_value_density(
         return [np.where(lost, 0.0, terms), np.where(lost, p_data + p_g, 0.0)]
 
     total, lost_mass = integrate(integrands, low, high, log_p_data=log_p_data, log_p_g=log_p_g)
-    return float("-inf") if lost_mass > SUM_TOLERANCE else total
+    # 0.0 is added because a sum of nothing lost is -0.0.
+    return float("-inf") if lost_mass > SUM_TOLERANCE else total + 0.0
 
 
 def game_value_monte_carlo(
@@ -158,7 +159,7 @@ def game_value_monte_carlo(
         return Estimate(-np.inf, np.nan)
     real, fake = mean_of(-np.logaddexp(0.0, -at_data)), mean_of(-np.logaddexp(0.0, at_g))
     return Estimate(
-        value=real.value + fake.value,
+        value=real.value + fake.value + 0.0,
         standard_error=float(np.hypot(real.standard_error, fake.standard_error)),
     )
 

@@ -7,7 +7,6 @@ import html
 import inspect
 import io
 import json
-import os
 import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,20 +18,10 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from gencomp_utils.data import Digits
+from gencomp_utils.progress import building
 
 # Matplotlib draws at this many pixels an inch; browsers show 96, so that text stays sharp.
 _CSS_PIXELS_PER_INCH = 96
-
-
-def building() -> bool:
-    """Whether the book is being built, so that no reader is there to move a slider.
-
-    Returns
-    -------
-    bool
-        True where the environment variable ``GENCOMP_BUILD`` is set.
-    """
-    return bool(os.environ.get("GENCOMP_BUILD"))
 
 
 def say(text: str, **values: object) -> None:

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from gencomp_utils.networks import VAE
+from gencomp_utils.progress import progress
 
 FINGERPRINT_STEPS = 20
 RMSPROP_EPSILON = 1e-7
@@ -324,7 +324,7 @@ def train_vae(
         steps = vae_epoch(state.vae, state.optimizer, train_images, config, epoch)
         count = -(-len(train_images) // config.batch_size)
         label = f"epoch {epoch + 1} of {config.epochs}"
-        train_loss, train_kl = torch.stack(list(tqdm(steps, label, count))).mean(dim=0).tolist()
+        train_loss, train_kl = torch.stack(list(progress(steps, label, count))).mean(dim=0).tolist()
         if not np.isfinite(train_loss):
             raise TrainingDiverged(
                 f"the loss became {train_loss} in {label}; a learning_rate below "

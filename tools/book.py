@@ -55,7 +55,7 @@ def main() -> int:
     BUILD.mkdir(exist_ok=True)
     STAMP.write_text(json.dumps({"executed": key["executed"]}))
 
-    environment = os.environ | {"GENCOMP_BUILD": "1", "TQDM_DISABLE": "1"}
+    environment = os.environ | {"GENCOMP_BUILD": "1"}
     if not digits.is_mnist:
         environment["GENCOMP_STAND_IN"] = "1"
     if folder := environment.get("GENCOMP_DATA_DIR"):
