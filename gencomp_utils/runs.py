@@ -207,15 +207,17 @@ def save(run: Run, folder: Path) -> None:
     sheet = run.samples.swapaxes(1, 2).reshape(epochs * height, count * width)
     png = io.BytesIO()
     Image.fromarray(sheet).save(png, format="png", optimize=True)
+    files = {"weights.safetensors": safetensors.torch.save(weights), "samples.png": png.getvalue()}
     summary = {
         "settings": asdict(run.config),
         "history": run.history,
         "metrics": run.metrics,
         "fingerprint": run.fingerprint,
         "provenance": run.provenance,
+        "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
     }
-    _write(folder / "weights.safetensors", safetensors.torch.save(weights))
-    _write(folder / "samples.png", png.getvalue())
+    for name, content in files.items():
+        _write(folder / name, content)
     # Last, because this file says that the run is there.
     _write(folder / "run.json", (json.dumps(summary, indent=1) + "\n").encode())
 
@@ -234,13 +236,17 @@ def load(folder: Path) -> Run:
     Raises
     ------
     RunError
-        If a file is missing or damaged.
+        If a file is missing, damaged or altered.
     """
     try:
         summary = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         config = VAEConfig(**summary["settings"])
-        weights = safetensors.torch.load((folder / "weights.safetensors").read_bytes())
-        with Image.open(folder / "samples.png") as image:
+        files = {name: (folder / name).read_bytes() for name in summary["sha256"]}
+        for name, content in files.items():
+            if hashlib.sha256(content).hexdigest() != summary["sha256"][name]:
+                raise ValueError(f"{name} isn't the file that was written with the run")
+        weights = safetensors.torch.load(files["weights.safetensors"])
+        with Image.open(io.BytesIO(files["samples.png"])) as image:
             sheet = np.asarray(image)
         samples = sheet.reshape(config.epochs, 28, SAMPLES, 28).swapaxes(1, 2)
         return Run(
@@ -270,9 +276,19 @@ def _save_checkpoint(
     for index, slots in state.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{slot}": value for slot, value in slots.items()}
     tensors["samples"] = torch.tensor(np.stack(samples))
-    progress = json.dumps({"history": state.history, "seconds": seconds})
-    content = safetensors.torch.save(tensors, metadata={**identity, "progress": progress})
-    _write(folder / _CHECKPOINT, content)
+    metadata = identity | {
+        "progress": json.dumps({"history": state.history, "seconds": seconds}),
+        "sha256": _digest(tensors),
+    }
+    _write(folder / _CHECKPOINT, safetensors.torch.save(tensors, metadata=metadata))
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
+    """Sum up names and values, which the file format itself does not."""
+    sums = hashlib.sha256()
+    for key in sorted(tensors):
+        sums.update(key.encode() + tensors[key].cpu().contiguous().numpy().tobytes())
+    return sums.hexdigest()
 
 
 def _resume(
@@ -291,6 +307,8 @@ def _resume(
         raise RunError(f"{path} can't be read: {error}. Delete it to start afresh.") from error
     if {key: metadata.get(key) for key in identity} != identity:
         raise RunError(f"{path} belongs to other settings or data. Delete it to start afresh.")
+    if metadata.get("sha256") != _digest(tensors):
+        raise RunError(f"{path} has been altered since it was written. Delete it to start afresh.")
 
     progress = json.loads(metadata["progress"])
     state.history = progress["history"]

@@ -163,6 +163,20 @@ def test_a_cut_checkpoint_is_named(begun, digits, kept):
         resume(begun, digits)
 
 
+def test_an_altered_checkpoint_is_named(begun, digits):
+    path = begun / "checkpoint.safetensors"
+    flip_a_bit(path)
+    with pytest.raises(runs.RunError, match=r"checkpoint\.safetensors has been altered"):
+        resume(begun, digits)
+
+
+def flip_a_bit(path: Path) -> None:
+    """Change the file within its values, which its format doesn't notice."""
+    content = bytearray(path.read_bytes())
+    content[-1000] ^= 1
+    path.write_bytes(content)
+
+
 def test_a_full_disk_is_named_and_leaves_nothing_half_written(digits, tmp_path):
     config = replace(CONFIG, epochs=1, batch_size=300)
     with disk_with_room_for(10_000), pytest.raises(runs.RunError, match="can't be written"):
@@ -203,6 +217,14 @@ def test_a_damaged_run_is_named(whole, tmp_path, name, harm):
     with pytest.raises(runs.RunError, match="can't be read") as caught:
         runs.load(tmp_path)
     assert str(tmp_path) in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "samples.png"])
+def test_an_altered_run_is_named(whole, tmp_path, name):
+    runs.save(whole, tmp_path)
+    flip_a_bit(tmp_path / name)
+    with pytest.raises(runs.RunError, match=f"{name} isn't the file that was written"):
+        runs.load(tmp_path)
 
 
 def test_weights_of_another_shape_are_refused(whole):
