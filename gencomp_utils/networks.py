@@ -101,8 +101,231 @@ class VAE(nn.Module):
         return logits
 
 
+class DCGANGenerator(nn.Module):
+    """The generator of a DCGAN for 28 by 28 images: noise becomes an image in two doublings.
+
+    No pooling and no hidden full layer: the noise is projected to a 7 by 7 image of many channels,
+    which fractionally strided convolutions enlarge. Batch normalisation after every layer but the
+    last, ReLU, and tanh at the output.
+
+    Parameters
+    ----------
+    latent_dim : int
+        Number of noise coordinates.
+    generator : torch.Generator
+        Source of the initial weights, on the CPU; the global generator is left alone.
+    batch_norm : bool
+        Without it each layer has a bias instead.
+    weight_std : float or None
+        Standard deviation of the initial weights, whose mean is 0; None for Glorot's choice.
+
+    Raises
+    ------
+    ValueError
+        If `latent_dim` isn't positive.
+
+    Notes
+    -----
+    Source: Radford, Metz and Chintala (2016), arXiv:1511.06434, for a smaller image.
+
+    Examples
+    --------
+    >>> network = DCGANGenerator(100, torch.Generator().manual_seed(0))
+    >>> network(torch.zeros(5, 100)).shape
+    torch.Size([5, 1, 28, 28])
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        generator: torch.Generator,
+        batch_norm: bool = True,
+        weight_std: float | None = 0.02,
+    ) -> None:
+        if latent_dim < 1:
+            raise ValueError(f"latent_dim is {latent_dim}, but must be at least 1")
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):  # layers draw weights that are replaced below
+            self.layers = nn.Sequential(
+                nn.Unflatten(1, (latent_dim, 1, 1)),
+                nn.ConvTranspose2d(latent_dim, 128, 7, bias=not batch_norm),  # 128 × 7 × 7
+                _normalised(128, batch_norm),
+                nn.ReLU(),
+                nn.ConvTranspose2d(128, 64, 4, stride=2, padding=1, bias=not batch_norm),
+                _normalised(64, batch_norm),  # 64 × 14 × 14
+                nn.ReLU(),
+                nn.ConvTranspose2d(64, 1, 4, stride=2, padding=1),  # 1 × 28 × 28
+                nn.Tanh(),
+            )
+        self.latent_dim = latent_dim
+        _initialise(self, generator, weight_std)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Turn noise into images.
+
+        Parameters
+        ----------
+        z : Tensor, shape (n, latent_dim)
+
+        Returns
+        -------
+        Tensor, shape (n, 1, 28, 28)
+            Pixels in [−1, 1].
+        """
+        images: Tensor = self.layers(z)
+        return images
+
+
+class DCGANDiscriminator(nn.Module):
+    """The discriminator of a DCGAN for 28 by 28 images: two halvings, then one number.
+
+    No pooling and no hidden full layer: strided convolutions shrink the image. Batch normalisation
+    but at the input, LeakyReLU with slope 0.2 for negative values, and a logit at the end.
+
+    Parameters
+    ----------
+    generator : torch.Generator
+        Source of the initial weights, on the CPU; the global generator is left alone.
+    batch_norm : bool
+        Without it each layer has a bias instead.
+    weight_std : float or None
+        Standard deviation of the initial weights, whose mean is 0; None for Glorot's choice.
+
+    Notes
+    -----
+    Source: Radford, Metz and Chintala (2016), arXiv:1511.06434, for a smaller image.
+
+    Examples
+    --------
+    >>> network = DCGANDiscriminator(torch.Generator().manual_seed(0))
+    >>> network(torch.zeros(5, 1, 28, 28)).shape
+    torch.Size([5, 1])
+    """
+
+    def __init__(
+        self,
+        generator: torch.Generator,
+        batch_norm: bool = True,
+        weight_std: float | None = 0.02,
+    ) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):  # layers draw weights that are replaced below
+            self.layers = nn.Sequential(
+                nn.Conv2d(1, 64, 4, stride=2, padding=1),  # 64 × 14 × 14
+                nn.LeakyReLU(0.2),
+                nn.Conv2d(64, 128, 4, stride=2, padding=1, bias=not batch_norm),  # 128 × 7 × 7
+                _normalised(128, batch_norm),
+                nn.LeakyReLU(0.2),
+                nn.Flatten(),
+                nn.Linear(128 * 7 * 7, 1),
+            )
+        _initialise(self, generator, weight_std)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Give the logit that images are real.
+
+        Parameters
+        ----------
+        x : Tensor, shape (n, 1, 28, 28)
+            Pixels in [−1, 1].
+
+        Returns
+        -------
+        Tensor, shape (n, 1)
+        """
+        logits: Tensor = self.layers(x)
+        return logits
+
+
+def _normalised(channels: int, batch_norm: bool) -> nn.Module:
+    return nn.BatchNorm2d(channels) if batch_norm else nn.Identity()
+
+
+def _initialise(network: nn.Module, generator: torch.Generator, std: float | None) -> None:
+    """Draw weights of layers from N(0, std²) and scales of batch normalisation from N(1, std²)."""
+    if std is None:
+        return _glorot(network, generator)
+    for layer in network.modules():
+        if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(layer.weight, 0.0, std, generator=generator)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+        elif isinstance(layer, nn.BatchNorm2d):
+            nn.init.normal_(layer.weight, 1.0, std, generator=generator)
+
+
+class Classifier(nn.Module):
+    """A convolutional classifier of digits, whose last hidden layer serves as features.
+
+    Parameters
+    ----------
+    generator : torch.Generator
+        Source of the initial weights, on the CPU; the global generator is left alone.
+
+    Examples
+    --------
+    >>> classifier = Classifier(torch.Generator().manual_seed(0)).eval()
+    >>> classifier.features(torch.zeros(5, 1, 28, 28)).shape
+    torch.Size([5, 64])
+    >>> classifier(torch.zeros(5, 1, 28, 28)).shape
+    torch.Size([5, 10])
+    """
+
+    def __init__(self, generator: torch.Generator) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):  # layers draw weights that are replaced below
+            self.hidden = nn.Sequential(
+                *_normalised_convolution(1, 32),
+                *_normalised_convolution(32, 32, stride=2),  # 32 × 14 × 14
+                *_normalised_convolution(32, 64),
+                *_normalised_convolution(64, 64, stride=2),  # 64 × 7 × 7
+                *_normalised_convolution(64, 64),
+                nn.Conv2d(64, 64, kernel_size=7, groups=64, bias=False),  # a weighted mean each
+                nn.Flatten(),
+                nn.BatchNorm1d(64),
+                nn.ReLU(),
+            )
+            self.answer = nn.Linear(64, 10)
+        _glorot(self, generator)
+
+    def features(self, x: Tensor) -> Tensor:
+        """Give what the last hidden layer sees in images.
+
+        Parameters
+        ----------
+        x : Tensor, shape (n, 1, 28, 28)
+            Images in [0, 1].
+
+        Returns
+        -------
+        Tensor, shape (n, 64)
+        """
+        seen: Tensor = self.hidden(x)
+        return seen
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Give the logits of the ten digits.
+
+        Parameters
+        ----------
+        x : Tensor, shape (n, 1, 28, 28)
+            Images in [0, 1].
+
+        Returns
+        -------
+        Tensor, shape (n, 10)
+        """
+        logits: Tensor = self.answer(self.features(x))
+        return logits
+
+
+def _normalised_convolution(inputs: int, outputs: int, stride: int = 1) -> list[nn.Module]:
+    convolution = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
+    return [convolution, nn.BatchNorm2d(outputs), nn.ReLU()]
+
+
 def fully_connected(widths: Sequence[int], generator: torch.Generator) -> nn.Sequential:
-    """Make a small fully connected network, smooth in its input, for toys in one or two dimensions.
+    """Make a small fully connected network that is smooth in its input.
 
     Parameters
     ----------
