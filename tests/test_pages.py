@@ -1,7 +1,6 @@
 """Every page in a browser: light and dark, desktop and phone."""
 
 import io
-import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -96,20 +95,10 @@ class View:
     requests: list[str] = field(repr=False, default_factory=list)
 
 
-def combinations() -> list[Any]:
-    return [
-        pytest.param((page, theme, screen), id=f"{page}-{theme}-{screen}")
-        for page, theme, screen in itertools.product(PAGES, THEMES, SCREENS)
-    ]
-
-
-@pytest.fixture(scope="module", params=combinations())
-def view(request: pytest.FixtureRequest, browser: Any, address: str) -> Iterator[View]:
-    page, theme, screen = request.param
-    width, height = SCREENS[screen]
-    context = browser.new_context(
-        viewport={"width": width, "height": height}, color_scheme=theme, reduced_motion="reduce"
-    )
+@pytest.fixture(scope="module", params=[f"{page}-{theme}" for page in PAGES for theme in THEMES])
+def opened(request: pytest.FixtureRequest, browser: Any, address: str) -> Iterator[View]:
+    page, _, theme = request.param.rpartition("-")
+    context = browser.new_context(color_scheme=theme, reduced_motion="reduce")
     context.add_init_script(
         f"localStorage.setItem('mode', '{theme}'); localStorage.setItem('theme', '{theme}')"
     )
@@ -120,9 +109,17 @@ def view(request: pytest.FixtureRequest, browser: Any, address: str) -> Iterator
     tab.on("request", lambda sent: view.requests.append(sent.url))
     tab.on("websocket", lambda opened: view.requests.append(opened.url))
     tab.goto(f"{address}/{page}.html", wait_until="load")
-    tab.evaluate(READY)
     yield view
     context.close()
+
+
+@pytest.fixture(scope="module", params=SCREENS)
+def view(request: pytest.FixtureRequest, opened: View) -> View:
+    """Each page in each theme, as wide as each screen."""
+    width, height = SCREENS[request.param]
+    opened.tab.set_viewport_size({"width": width, "height": height})
+    opened.tab.evaluate(READY)
+    return opened
 
 
 def note(view: View, message: Any) -> None:

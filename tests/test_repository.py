@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import PAGES, ROOT, export_tree
+from conftest import CHAPTERS, PAGES, ROOT, export_tree, read_notebook
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -22,6 +22,7 @@ LAYERS = [
     "divergences",
     "minimax",
     "evidence",
+    "progress",
     "data",
     "networks",
     "training",
@@ -36,6 +37,7 @@ WITHOUT_TORCH = [
     "divergences",
     "minimax",
     "evidence",
+    "progress",
     "data",
     "figures",
     "notebook",
@@ -193,6 +195,17 @@ def test_every_page_is_in_the_table_of_contents():
         if ".ipynb_checkpoints" not in path.parts
     }
     assert there == set(PAGES)
+
+
+def test_the_intro_lists_every_chapter_with_its_minutes():
+    rows = re.findall(r"^\| \[.+?\]\((\S+)\.ipynb\) \|.*\| (\d+) \|$", text("book/intro.md"), re.M)
+    opening = {page: read_notebook(page).cells[0].source for page in CHAPTERS}
+    minutes = {
+        page.removeprefix("book/"): re.search(r"\*\*Minutes\.\*\* (\d+) to read", source)[1]
+        for page, source in opening.items()
+    }
+    assert dict(rows) == minutes
+    assert [page for page, _ in rows] == list(minutes), "not in the order of the book"
 
 
 @pytest.mark.parametrize("command", ["book", "check", "test", "train", "serve", "clean"])
