@@ -17,7 +17,7 @@ from PIL import Image
 
 pytestmark = pytest.mark.slow
 
-SCREENS = {"desktop": (1280, 900), "phone": (390, 844)}
+SCREENS = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1280, "height": 900}}
 THEMES = ("light", "dark")
 # The theme's own, and harmless: it loads one of its scripts twice.
 HARMLESS = {"Identifier 'THEBE_JS_URL' has already been declared"}
@@ -98,7 +98,9 @@ class View:
 @pytest.fixture(scope="module", params=[f"{page}-{theme}" for page in PAGES for theme in THEMES])
 def opened(request: pytest.FixtureRequest, browser: Any, address: str) -> Iterator[View]:
     page, _, theme = request.param.rpartition("-")
-    context = browser.new_context(color_scheme=theme, reduced_motion="reduce")
+    context = browser.new_context(
+        viewport=SCREENS["phone"], color_scheme=theme, reduced_motion="reduce"
+    )
     context.add_init_script(
         f"localStorage.setItem('mode', '{theme}'); localStorage.setItem('theme', '{theme}')"
     )
@@ -116,8 +118,11 @@ def opened(request: pytest.FixtureRequest, browser: Any, address: str) -> Iterat
 @pytest.fixture(scope="module", params=SCREENS)
 def view(request: pytest.FixtureRequest, opened: View) -> View:
     """Each page in each theme, as wide as each screen."""
-    width, height = SCREENS[request.param]
-    opened.tab.set_viewport_size({"width": width, "height": height})
+    opened.tab.set_viewport_size(SCREENS[request.param])
+    opened.tab.mouse.move(0, 0)
+    opened.tab.evaluate("scrollTo(0, 0)")
+    # A while after it, the theme decides anew which boxes scroll and need the keyboard's focus.
+    opened.tab.wait_for_timeout(600)
     opened.tab.evaluate(READY)
     return opened
 
