@@ -261,6 +261,39 @@ def integrate(
     return [float(integral) for integral in result.estimate[len(masses) :]]
 
 
+def values_at(name: str, function: Function, points: NDArray[Any]) -> FloatArray:
+    """Evaluate a function and check that it returns one value for each point.
+
+    Parameters
+    ----------
+    name : str
+        What an error calls it.
+    function : callable
+    points : ndarray, shape (k, ...)
+
+    Returns
+    -------
+    ndarray of float64, shape (k,)
+
+    Raises
+    ------
+    ValueError
+        If it returns another shape.
+
+    Examples
+    --------
+    >>> values_at("f", lambda x: 2 * x, np.array([0.5, 1.0]))
+    array([1., 2.])
+    """
+    values = np.asarray(function(points), dtype=np.float64)
+    if values.shape != points.shape[:1]:
+        raise ValueError(
+            f"{name} must return one value for each point, shape {points.shape[:1]}, "
+            f"but returned shape {values.shape}"
+        )
+    return values
+
+
 def log_values(name: str, log_density: LogDensity, points: NDArray[Any]) -> FloatArray:
     """Evaluate a log-density and check what it returns.
 
@@ -285,12 +318,7 @@ def log_values(name: str, log_density: LogDensity, points: NDArray[Any]) -> Floa
     >>> log_values("log_p", lambda x: -x, np.array([0.5, 1.0]))
     array([-0.5, -1. ])
     """
-    values = np.asarray(log_density(points), dtype=np.float64)
-    if values.shape != points.shape[:1]:
-        raise ValueError(
-            f"{name} must return one value for each point, shape {points.shape[:1]}, "
-            f"but returned shape {values.shape}"
-        )
+    values = values_at(name, log_density, points)
     bad = np.isnan(values) | np.isposinf(values)
     if bad.any():
         raise ValueError(

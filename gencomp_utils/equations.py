@@ -700,15 +700,10 @@ def _k_never_reset(
 ) -> Iterator[None]:
     for _ in range(iterations):
         while k > 0:
-            x, z = sample_data(), sample_noise()
-            with at_rest(gan.generator):
-                fake = gan.generator(z)
+            x, fake = sample_data(), _fake_at_rest(gan, sample_noise())
             discriminator_step(gan.discriminator, gan.discriminator_optimizer, x, fake)
             k -= 1
-        z = sample_noise()
-        with at_rest(gan.discriminator):
-            loss = generator_loss(gan.discriminator(gan.generator(z)))
-        descend(gan.generator_optimizer, loss)
+        _generator_step(gan, sample_noise(), generator_loss)
         yield
 
 
@@ -739,16 +734,23 @@ def _gradients_kept(
 ) -> Iterator[None]:
     for _ in range(iterations):
         for _ in range(k):
-            x, z = sample_data(), sample_noise()
-            with at_rest(gan.generator):
-                fake = gan.generator(z)
+            x, fake = sample_data(), _fake_at_rest(gan, sample_noise())
             discriminator_loss(gan.discriminator(x), gan.discriminator(fake)).backward()
             gan.discriminator_optimizer.step()
-        z = sample_noise()
-        with at_rest(gan.discriminator):
-            loss = generator_loss(gan.discriminator(gan.generator(z)))
-        descend(gan.generator_optimizer, loss)
+        _generator_step(gan, sample_noise(), generator_loss)
         yield
+
+
+def _fake_at_rest(gan: GAN, z: Tensor) -> Tensor:
+    with at_rest(gan.generator):
+        fake: Tensor = gan.generator(z)
+    return fake
+
+
+def _generator_step(gan: GAN, z: Tensor, generator_loss: Callable[[Tensor], Tensor]) -> None:
+    with at_rest(gan.discriminator):
+        loss = generator_loss(gan.discriminator(gan.generator(z)))
+    descend(gan.generator_optimizer, loss)
 
 
 _GAME_ITERATIONS = 3

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 from scipy.stats import norm
 
-from gencomp_utils.distributions import Estimate, FloatArray, finite, mean_of, positive
+from gencomp_utils.distributions import Estimate, FloatArray, draws, finite, mean_of, positive
 from gencomp_utils.divergences import kl_divergence_density
 
 LOG_2_PI = float(np.log(2.0 * np.pi))
@@ -54,10 +54,11 @@ class Gaussian:
             )
         if not np.allclose(covariance, np.swapaxes(covariance, -1, -2), rtol=1e-9, atol=1e-12):
             raise ValueError("covariance must be symmetric, but isn't")
-        if np.linalg.eigvalsh(covariance).min() <= 0.0:
+        least = np.linalg.eigvalsh(covariance).min()
+        if least <= 0.0:
             raise ValueError(
-                "covariance must be positive definite, but has the eigenvalue "
-                f"{np.linalg.eigvalsh(covariance).min():.6g}; give variances, not their logarithms"
+                f"covariance must be positive definite, but has the eigenvalue {least:.6g}; "
+                "give variances, not their logarithms"
             )
         object.__setattr__(self, "mean", mean)
         object.__setattr__(self, "covariance", covariance)
@@ -422,9 +423,7 @@ def log_weights(
     >>> np.allclose(exact, model.evidence.log_density(x))  # the posterior's weights don't vary
     True
     """
-    if count < 2:
-        raise ValueError(f"count must be at least 2, or there is no standard error, but is {count}")
-    z = q.at(rng.normal(size=(count, q.dimensions)))
+    z = draws(lambda rng, count: q.at(rng.normal(size=(count, q.dimensions))), rng, count)
     return np.asarray(log_joint(z) - q.log_density(z))
 
 

@@ -4,6 +4,8 @@ A discriminator is given by its logit, the log-odds log D(x)/(1 - D(x)), because
 0 or 1 where its logarithm still matters. Every value is in nats.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit, rel_entr
@@ -19,6 +21,7 @@ from gencomp_utils.distributions import (
     integrate,
     mean_of,
     probabilities_alike,
+    values_at,
 )
 
 
@@ -100,16 +103,10 @@ def game_value_density(
     -1.386294361
     """
 
-    def integrands(x: FloatArray, at_data: FloatArray, at_g: FloatArray) -> list[FloatArray]:
-        p_data, p_g = np.exp(at_data), np.exp(at_g)
-        terms = _terms(_logits_at(logit, x), p_data, p_g)
-        lost = np.isneginf(terms)
-        # The mass decides, not a single point, on which no integral depends.
-        return [np.where(lost, 0.0, terms), np.where(lost, p_data + p_g, 0.0)]
+    def logits(x: FloatArray, at_data: FloatArray, at_g: FloatArray) -> FloatArray:
+        return _logits_at(logit, x)
 
-    total, lost_mass = integrate(integrands, low, high, log_p_data=log_p_data, log_p_g=log_p_g)
-    # 0.0 is added because a sum of nothing lost is -0.0.
-    return float("-inf") if lost_mass > SUM_TOLERANCE else total + 0.0
+    return _integrated_value(logits, log_p_data, log_p_g, low, high)
 
 
 def game_value_monte_carlo(
@@ -313,10 +310,10 @@ def generator_cost_density(
     -1.163451397
     """
 
-    def logit(x: FloatArray) -> FloatArray:
-        return np.asarray(optimal_logit(log_p_data(x), log_p_g(x)))
+    def logits(x: FloatArray, at_data: FloatArray, at_g: FloatArray) -> FloatArray:
+        return np.asarray(optimal_logit(at_data, at_g))
 
-    return game_value_density(logit, log_p_data, log_p_g, low, high)
+    return _integrated_value(logits, log_p_data, log_p_g, low, high)
 
 
 def shortfall(logits: ArrayLike, p_data: ArrayLike, p_g: ArrayLike) -> np.float64 | FloatArray:
@@ -363,6 +360,27 @@ def shortfall(logits: ArrayLike, p_data: ArrayLike, p_g: ArrayLike) -> np.float6
     return total
 
 
+def _integrated_value(
+    logits: Callable[[FloatArray, FloatArray, FloatArray], FloatArray],
+    log_p_data: LogDensity,
+    log_p_g: LogDensity,
+    low: float,
+    high: float,
+) -> float:
+    """Integrate (3), with logits from points and the log-densities there."""
+
+    def integrands(x: FloatArray, at_data: FloatArray, at_g: FloatArray) -> list[FloatArray]:
+        p_data, p_g = np.exp(at_data), np.exp(at_g)
+        terms = _terms(logits(x, at_data, at_g), p_data, p_g)
+        lost = np.isneginf(terms)
+        # The mass decides, not a single point, on which no integral depends.
+        return [np.where(lost, 0.0, terms), np.where(lost, p_data + p_g, 0.0)]
+
+    total, lost_mass = integrate(integrands, low, high, log_p_data=log_p_data, log_p_g=log_p_g)
+    # 0.0 is added because a sum of nothing lost is -0.0.
+    return float("-inf") if lost_mass > SUM_TOLERANCE else total + 0.0
+
+
 def _terms(logits: FloatArray, p_data: FloatArray, p_g: FloatArray) -> FloatArray:
     """Give p_data log D + p_g log(1 - D) of each point, with 0 log 0 = 0."""
     terms = np.zeros_like(logits)
@@ -394,12 +412,7 @@ def _game(
 
 
 def _logits_at(logit: Function, x: FloatArray) -> FloatArray:
-    values = np.asarray(logit(x), dtype=np.float64)
-    if values.shape != x.shape[:1]:
-        raise ValueError(
-            f"logit must return one value for each point, shape {x.shape[:1]}, but returned "
-            f"shape {values.shape}"
-        )
+    values = values_at("logit", logit, x)
     if np.isnan(values).any():
         raise ValueError(
             f"logit must return numbers or infinities, but returned NaN at {x[np.isnan(values)][0]}"

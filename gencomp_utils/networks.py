@@ -69,7 +69,7 @@ class VAE(nn.Module):
                 nn.ConvTranspose2d(16, 1, kernel_size=4, stride=2, padding=1),  # 1 × 28 × 28
             )
         self.latent_dim = latent_dim
-        _glorot(self, generator)
+        _initialise(self, generator)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Give the mean and the log-variance of ``q(z|x)``.
@@ -241,19 +241,6 @@ def _normalised(channels: int, batch_norm: bool) -> nn.Module:
     return nn.BatchNorm2d(channels) if batch_norm else nn.Identity()
 
 
-def _initialise(network: nn.Module, generator: torch.Generator, std: float | None) -> None:
-    """Draw weights of layers from N(0, std²) and scales of batch normalisation from N(1, std²)."""
-    if std is None:
-        return _glorot(network, generator)
-    for layer in network.modules():
-        if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.normal_(layer.weight, 0.0, std, generator=generator)
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
-        elif isinstance(layer, nn.BatchNorm2d):
-            nn.init.normal_(layer.weight, 1.0, std, generator=generator)
-
-
 class Classifier(nn.Module):
     """A convolutional classifier of digits, whose last hidden layer serves as features.
 
@@ -286,7 +273,7 @@ class Classifier(nn.Module):
                 nn.ReLU(),
             )
             self.answer = nn.Linear(64, 10)
-        _glorot(self, generator)
+        _initialise(self, generator)
 
     def features(self, x: Tensor) -> Tensor:
         """Give what the last hidden layer sees in images.
@@ -362,13 +349,22 @@ def fully_connected(widths: Sequence[int], generator: torch.Generator) -> nn.Seq
         for inputs, outputs in pairwise(widths):
             layers += [nn.Linear(inputs, outputs), nn.Tanh()]
     network = nn.Sequential(*layers[:-1])
-    _glorot(network, generator)
+    _initialise(network, generator)
     return network
 
 
-def _glorot(network: nn.Module, generator: torch.Generator) -> None:
+def _initialise(network: nn.Module, generator: torch.Generator, std: float | None = None) -> None:
+    """Draw weights by Glorot's choice, or from N(0, std²) with normalisers' scales from N(1, std²).
+
+    Biases become zero.
+    """
     for layer in network.modules():
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.xavier_uniform_(layer.weight, generator=generator)
+            if std is None:
+                nn.init.xavier_uniform_(layer.weight, generator=generator)
+            else:
+                nn.init.normal_(layer.weight, 0.0, std, generator=generator)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
+        elif isinstance(layer, nn.BatchNorm2d) and std is not None:
+            nn.init.normal_(layer.weight, 1.0, std, generator=generator)
