@@ -55,10 +55,10 @@ from gencomp_utils.minimax import (
     shortfall,
 )
 from gencomp_utils.networks import VAE, fully_connected
+from gencomp_utils.settings import VAEConfig
 from gencomp_utils.training import (
     GAN,
     RMSPROP_EPSILON,
-    VAEConfig,
     algorithm_1,
     as_unit,
     at_rest,

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from gencomp_utils.networks import VAE
+from gencomp_utils.networks import VAE, Classifier, DCGANGenerator
 from gencomp_utils.training import as_unit, bernoulli_cross_entropy, reparameterize, vae_loss
 
 _BLOCK = 1000
@@ -30,7 +30,7 @@ def elbo(vae: VAE, images: Tensor, generator: torch.Generator, draws: int = 1) -
         Nats per image.
     """
     bounds = []
-    for batch in images.split(1000):
+    for batch in images.split(_BLOCK):
         x = as_unit(batch)
         total = torch.zeros(len(x), dtype=torch.float64, device=x.device)
         for _ in range(draws):
@@ -39,6 +39,36 @@ def elbo(vae: VAE, images: Tensor, generator: torch.Generator, draws: int = 1) -
             total -= reconstruction.double() + kl.double()
         bounds.append(total / draws)
     return torch.cat(bounds)
+
+
+@torch.no_grad()
+def mean_loss(
+    vae: VAE, images: Tensor, generator: torch.Generator, beta: float = 1.0
+) -> tuple[float, float]:
+    """Measure the report's (7) on images, with one draw of z for each.
+
+    Parameters
+    ----------
+    vae : VAE
+    images : Tensor of uint8, shape (n, 28, 28)
+        On the network's device.
+    generator : torch.Generator
+        Source of the noise, on the CPU.
+    beta : float
+        Weight of the KL term.
+
+    Returns
+    -------
+    loss, kl : float
+        Nats per image; the loss has the KL weighted by beta.
+    """
+    noise = torch.randn(len(images), vae.latent_dim, generator=generator).to(images.device)
+    terms = [
+        torch.stack(vae_loss(vae, as_unit(batch), batch_noise)).double()
+        for batch, batch_noise in zip(images.split(_BLOCK), noise.split(_BLOCK), strict=True)
+    ]
+    reconstruction, kl = torch.cat(terms, dim=1).mean(dim=1).tolist()
+    return reconstruction + beta * kl, kl
 
 
 @torch.no_grad()
@@ -126,6 +156,110 @@ def log_evidence_grid(vae: VAE, images: Tensor, points: int, half_width: float =
             log_joint = (part @ logits.T).double() + log_weight
             torch.logaddexp(sums, torch.logsumexp(log_joint, dim=1), out=sums)
     return total
+
+
+@torch.no_grad()
+def images_of(network: VAE | DCGANGenerator, z: Tensor) -> Tensor:
+    """Turn codes or noise into images of 8 bits, as real ones are.
+
+    Parameters
+    ----------
+    network : VAE or DCGANGenerator
+        In evaluation mode.
+    z : Tensor, shape (n, latent_dim)
+        On the network's device.
+
+    Returns
+    -------
+    Tensor of uint8, shape (n, 28, 28)
+        A VAE's are means of ``p(x|z)``, not draws from it.
+
+    Examples
+    --------
+    >>> vae = VAE(2, torch.Generator().manual_seed(0))
+    >>> images_of(vae, torch.zeros(3, 2)).shape
+    torch.Size([3, 28, 28])
+    """
+    blocks = []
+    for block in z.split(_BLOCK):
+        if isinstance(network, VAE):
+            grey = torch.sigmoid(network.decode(block))
+        else:
+            grey = (network(block) + 1) / 2
+        blocks.append((grey.squeeze(1) * 255).round().byte())
+    return torch.cat(blocks)
+
+
+class Reference:
+    """Real images, as a classifier sees them, beside which samples are measured.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        In evaluation mode.
+    images : Tensor of uint8, shape (n, 28, 28)
+        On the classifier's device.
+    """
+
+    def __init__(self, classifier: Classifier, images: Tensor) -> None:
+        self._classifier = classifier
+        self._features, _ = _seen(classifier, images)
+
+    def compare(self, samples: Tensor) -> dict[str, float]:
+        """Measure samples beside the real images.
+
+        Parameters
+        ----------
+        samples : Tensor of uint8, shape (n, 28, 28)
+            On the classifier's device; as many as there are real images, or the distance isn't
+            comparable.
+
+        Returns
+        -------
+        dict of str to float
+            ``frechet_distance``, ``precision`` and ``recall`` in the classifier's features;
+            ``confidence``, the mean probability of the likeliest digit; ``sharpness``, the mean;
+            ``share_0`` to ``share_9``, how often each digit is the likeliest.
+        """
+        features, probabilities = _seen(self._classifier, samples)
+        precision, recall = precision_recall(self._features, features)
+        confidence, digits = probabilities.max(dim=1)
+        shares = digits.bincount(minlength=10) / len(digits)
+        return {
+            "frechet_distance": frechet_distance(self._features, features),
+            "precision": precision,
+            "recall": recall,
+            "confidence": confidence.mean().item(),
+            "sharpness": sharpness(samples).mean().item(),
+            **{f"share_{digit}": share for digit, share in enumerate(shares.tolist())},
+        }
+
+
+@torch.no_grad()
+def _seen(classifier: Classifier, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Return features and class probabilities."""
+    features = torch.cat([classifier.features(as_unit(block)) for block in images.split(_BLOCK)])
+    return features, torch.softmax(classifier.answer(features), dim=1)
+
+
+@torch.no_grad()
+def accuracy(classifier: Classifier, images: Tensor, labels: Tensor) -> float:
+    """Give the share of images that a classifier names rightly.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        In evaluation mode.
+    images : Tensor of uint8, shape (n, 28, 28)
+    labels : Tensor of int64, shape (n,)
+
+    Returns
+    -------
+    float
+        Between 0 and 1.
+    """
+    _, probabilities = _seen(classifier, images)
+    return (probabilities.argmax(dim=1) == labels).double().mean().item()
 
 
 def frechet_distance(first: Tensor, second: Tensor) -> float:
@@ -256,8 +390,8 @@ def nearest(images: Tensor, among: Tensor) -> tuple[Tensor, Tensor]:
     (0.0, 1)
     """
     queries = images.flatten(1).float() / 255
-    distance = torch.full((len(queries),), math.inf)
-    index = torch.zeros(len(queries), dtype=torch.int64)
+    distance = torch.full((len(queries),), math.inf, device=images.device)
+    index = torch.zeros(len(queries), dtype=torch.int64, device=images.device)
     start = 0
     for block in among.split(_BLOCK):
         apart = torch.cdist(queries, block.flatten(1).float() / 255).min(dim=1)
@@ -287,7 +421,7 @@ def sharpness(images: Tensor) -> Tensor:
     tensor([0.])
     """
     kernel = torch.tensor([[0.0, 1.0, 0.0], [1.0, -4.0, 1.0], [0.0, 1.0, 0.0]])[None, None]
-    response = torch.nn.functional.conv2d(as_unit(images), kernel)
+    response = torch.nn.functional.conv2d(as_unit(images), kernel.to(images.device))
     return response.flatten(1).var(dim=1, correction=0)
 
 

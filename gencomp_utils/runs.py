@@ -10,30 +10,30 @@ import subprocess
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import safetensors
 import safetensors.torch
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
-from gencomp_utils import __version__
+from gencomp_utils import __version__, training
 from gencomp_utils.data import Digits, cache_dir, load_digits
-from gencomp_utils.networks import VAE
-from gencomp_utils.training import (
-    FINGERPRINT_STEPS,
-    VAEConfig,
-    VAEState,
-    start_vae,
-    stream,
-    train_vae,
-    vae_fingerprint,
-)
+from gencomp_utils.evaluation import Reference, accuracy, images_of, mean_loss
+from gencomp_utils.networks import VAE, Classifier, DCGANGenerator
+from gencomp_utils.settings import ClassifierConfig, Config, DCGANConfig, VAEConfig
+from gencomp_utils.training import State, stream
 
 RECORDED = Path(__file__).parent / "recorded"
 SAMPLES = 64
+KINDS: dict[str, type[Config]] = {
+    "vae": VAEConfig,
+    "dcgan": DCGANConfig,
+    "classifier": ClassifierConfig,
+}
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class RunError(RuntimeError):
@@ -46,31 +46,38 @@ class Run:
 
     Attributes
     ----------
-    config : VAEConfig
+    config : VAEConfig, DCGANConfig or ClassifierConfig
     history : list of dict
-        Losses by epoch, as :class:`gencomp_utils.training.VAEState` has them.
+        By epoch, the mean losses (:data:`gencomp_utils.training.LOSSES`) and what was measured
+        after it: of a generative model a sample (:class:`gencomp_utils.evaluation.Reference`),
+        of a VAE ``test_loss`` and ``test_kl`` too (nats per image), of a classifier
+        ``test_accuracy``.
+    losses : numpy.ndarray of float32, shape (steps, 2)
+        By step, in float16 on disk; without steps where a recorded run keeps none.
     weights : dict of str to Tensor
-        In float16 on disk, so that a run read back differs a little from the trained network.
+        Of the VAE, the generator or the classifier. In float16 on disk, so that a run read back
+        differs a little from the trained network; empty where a recorded run keeps none.
     samples : numpy.ndarray of uint8, shape (epochs, 64, 28, 28)
-        After each epoch, the mean images of the same 64 draws from the prior.
-    fingerprint : list of float
-        Losses of the first 20 steps in float32 on the CPU.
+        After each epoch, the images of the same 64 draws from the prior; a classifier has none.
     provenance : dict
-        Data, library versions, device, precision, seconds, commit.
+        Data, library versions, device, precision, seconds by epoch (measuring left out), commit.
+    fingerprint : list of float
+        By :func:`gencomp_utils.training.fingerprint`; of recorded runs only.
     metrics : dict of str to float
         What was measured on the finished network.
     """
 
-    config: VAEConfig
+    config: Config
     history: list[dict[str, float]]
+    losses: np.ndarray
     weights: dict[str, Tensor]
     samples: np.ndarray
-    fingerprint: list[float]
     provenance: dict[str, Any]
+    fingerprint: list[float] = field(default_factory=list)
     metrics: dict[str, float] = field(default_factory=dict)
 
     def vae(self) -> VAE:
-        """Build the trained network, on the CPU in float32.
+        """Build the trained VAE, on the CPU in float32.
 
         Returns
         -------
@@ -79,22 +86,57 @@ class Run:
         Raises
         ------
         RunError
-            If the weights don't fit the settings.
+            If this is a run of something else, or its weights are missing or don't fit.
         """
-        vae = VAE(self.config.latent_dim, stream(self.config.seed, "weights"))
+        return self._trained("vae", VAE)
+
+    def generator(self) -> DCGANGenerator:
+        """Build the trained generator, on the CPU in float32.
+
+        Returns
+        -------
+        DCGANGenerator
+
+        Raises
+        ------
+        RunError
+            As :meth:`vae` does.
+        """
+        return self._trained("generator", DCGANGenerator)
+
+    def classifier(self) -> Classifier:
+        """Build the trained classifier, on the CPU in float32.
+
+        Returns
+        -------
+        Classifier
+
+        Raises
+        ------
+        RunError
+            As :meth:`vae` does.
+        """
+        return self._trained("classifier", Classifier)
+
+    def _trained(self, role: str, kind: type[Network]) -> Network:
+        network = training.start(self.config).networks.get(role)
+        if not isinstance(network, kind):
+            raise RunError(f"{name(self.config)} has no {role}")
+        if not self.weights:
+            raise RunError(f"{name(self.config)} was recorded without weights")
         try:
-            vae.load_state_dict(self.weights)
+            network.load_state_dict(self.weights)
         except RuntimeError as error:
             raise RunError(f"the weights don't fit {self.config}: {error}") from error
-        return vae.eval()
+        return network.eval()
 
 
-def name(config: VAEConfig) -> str:
+def name(config: Config) -> str:
     """Name a run's folder after its settings.
 
     Parameters
     ----------
-    config : VAEConfig
+    config : VAEConfig, DCGANConfig or ClassifierConfig
 
     Returns
     -------
@@ -107,18 +149,43 @@ def name(config: VAEConfig) -> str:
     """
     settings = json.dumps(asdict(config), sort_keys=True)
     digest = hashlib.sha256(settings.encode()).hexdigest()[:8]
-    return f"vae-z{config.latent_dim}-seed{config.seed}-{digest}"
+    size = f"-z{config.latent_dim}" if isinstance(config, VAEConfig) else ""
+    return f"{_kind(config)}{size}-seed{config.seed}-{digest}"
 
 
-def load_or_train(config: VAEConfig, device: str | None = None) -> Run:
-    """Return the run of these settings: the recorded one, an earlier fresh one, or a new one.
+def _kind(config: Config) -> str:
+    return next(kind for kind, settings in KINDS.items() if isinstance(config, settings))
+
+
+def recorded(config: Config) -> Run:
+    """Return the run of these settings that ships with the book.
+
+    Parameters
+    ----------
+    config : VAEConfig, DCGANConfig or ClassifierConfig
+
+    Returns
+    -------
+    Run
+        Perhaps without weights and losses by step.
+
+    Raises
+    ------
+    RunError
+        If there is none, or it can't be read.
+    """
+    return load(RECORDED / name(config))
+
+
+def load_or_train(config: Config, device: str | None = None) -> Run:
+    """Return a run of these settings with its weights: recorded, trained before, or trained now.
 
     A new one is trained here and now, after an estimate of the time and with a progress bar,
     and kept in the user's cache; when interrupted it goes on from its last finished epoch.
 
     Parameters
     ----------
-    config : VAEConfig
+    config : VAEConfig, DCGANConfig or ClassifierConfig
     device : str, optional
         Where to train; by default the GPU if there is one.
 
@@ -131,20 +198,21 @@ def load_or_train(config: VAEConfig, device: str | None = None) -> Run:
     RunError
         If a run's folder can't be read or written.
     """
-    recorded = RECORDED / name(config)
-    if recorded.exists():
-        return load(recorded)
+    if (RECORDED / name(config)).exists():
+        run = recorded(config)
+        if run.weights:
+            return run
     digits = load_digits()
     folder = cache_dir() / "runs" / f"{name(config)}-{digits.digest[:8]}"
     return train(config, digits, folder, device)
 
 
-def train(config: VAEConfig, digits: Digits, folder: Path, device: str | None = None) -> Run:
+def train(config: Config, digits: Digits, folder: Path, device: str | None = None) -> Run:
     """Train a run into a folder, or finish the one that was begun there.
 
     Parameters
     ----------
-    config : VAEConfig
+    config : VAEConfig, DCGANConfig or ClassifierConfig
     digits : Digits
     folder : pathlib.Path
         A checkpoint is written here after each epoch, atomically, and the run at the end.
@@ -160,33 +228,114 @@ def train(config: VAEConfig, digits: Digits, folder: Path, device: str | None = 
     ------
     RunError
         If the folder can't be read or written, or holds another experiment.
+    ValueError
+        If there are too few images for the settings.
     """
     if (folder / "run.json").exists():
         return load(folder)
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    bfloat16 = isinstance(config, DCGANConfig) and training.has_bfloat16(device)
+    images, labels, test_images, test_labels = split(config, digits)
     identity = {"settings": json.dumps(asdict(config)), "data": digits.digest}
-    train_images, test_images = map(torch.tensor, (digits.train_images, digits.test_images))
     state, samples, seconds = _resume(folder, config, device, identity)
 
+    images, labels = images.to(device), labels.to(device)
+    steps = (config.epochs - len(state.history)) * training.steps_in_epoch(config, images)
+    minutes = steps * training.seconds_a_step(config, images, labels, bfloat16) / 60
+    print(
+        f"Training {name(config)} on {device}: about {minutes:.1f} min, and some seconds an epoch "
+        "to measure what came of it."
+    )
+
+    test_images, test_labels = test_images.to(device), test_labels.to(device)
+    reference = _reference(config, test_images)
     started = time.perf_counter()
-    fingerprint = vae_fingerprint(config, train_images)
-    a_step = (time.perf_counter() - started) / FINGERPRINT_STEPS
-    steps = (config.epochs - len(state.history)) * len(train_images) / config.batch_size
-    print(f"Training {name(config)} on {device}: on this CPU about {a_step * steps / 60:.1f} min.")
-
-    z = torch.randn(SAMPLES, config.latent_dim, generator=stream(config.seed, "samples")).to(device)
-    started = time.perf_counter() - seconds
-    for _ in train_vae(state, train_images.to(device), test_images.to(device), config):
-        samples.append(_mean_images(state.vae, z))
-        seconds = time.perf_counter() - started
+    for _ in training.train(state, config, images, labels, bfloat16):
+        seconds.append(time.perf_counter() - started)
+        state.model.eval()
+        state.history[-1] |= _measure(state, config, test_images, test_labels, reference)
+        samples.append(_samples(state.model, config, test_images.device))
         _save_checkpoint(folder, state, samples, seconds, identity)
+        started = time.perf_counter()
 
-    weights = {key: value.cpu() for key, value in state.vae.state_dict().items()}
-    provenance = _provenance(digits, device, seconds)
-    run = Run(config, state.history, weights, np.stack(samples), fingerprint, provenance)
+    run = Run(
+        config=config,
+        history=state.history,
+        losses=torch.cat(state.losses).numpy(),
+        weights={key: value.cpu() for key, value in state.model.state_dict().items()},
+        samples=np.stack(samples),
+        provenance=_provenance(digits, device, bfloat16, seconds),
+    )
     save(run, folder)
     (folder / _CHECKPOINT).unlink()
     return load(folder)
+
+
+def split(config: Config, digits: Digits) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Split images and labels as the settings ask for.
+
+    Parameters
+    ----------
+    config : VAEConfig, DCGANConfig or ClassifierConfig
+    digits : Digits
+
+    Returns
+    -------
+    images, labels, test_images, test_labels : Tensor
+        Bytes, shape (n, 28, 28), and int64, shape (n,): to train on, and to measure on.
+
+    Raises
+    ------
+    ValueError
+        If the settings borrow all test images.
+    """
+    borrowed = config.borrowed if isinstance(config, VAEConfig) else 0
+    if borrowed >= len(digits.test_images):
+        raise ValueError(
+            f"borrowed is {borrowed}, but must be below {len(digits.test_images)}, the number of "
+            "test images"
+        )
+    images = torch.tensor(np.concatenate([digits.train_images, digits.test_images]))
+    labels = torch.tensor(np.concatenate([digits.train_labels, digits.test_labels])).long()
+    count = len(digits.train_images) + borrowed
+    return images[:count], labels[:count], images[count:], labels[count:]
+
+
+def _reference(config: Config, images: Tensor) -> Reference | None:
+    """Return what a generative model's samples are measured beside."""
+    if isinstance(config, ClassifierConfig):
+        return None
+    return Reference(recorded(ClassifierConfig()).classifier().to(images.device), images)
+
+
+def _measure(
+    state: State, config: Config, images: Tensor, labels: Tensor, reference: Reference | None
+) -> dict[str, float]:
+    """Measure on test images what an epoch has come to."""
+    epoch = len(state.history) - 1
+    match state.model, reference:
+        case VAE() | DCGANGenerator() as model, Reference():
+            z = torch.randn(
+                len(images), model.latent_dim, generator=stream(config.seed, "measured", epoch)
+            )
+            measured = reference.compare(images_of(model, z.to(images.device)))
+            if isinstance(config, VAEConfig) and isinstance(model, VAE):
+                noise = stream(config.seed, "test noise", epoch)
+                loss, kl = mean_loss(model, images, noise, config.beta)
+                measured |= {"test_loss": loss, "test_kl": kl}
+            return measured
+        case Classifier() as classifier, _:
+            return {"test_accuracy": accuracy(classifier, images, labels)}
+    raise TypeError(f"there is no measure for a {type(state.model).__name__}")
+
+
+def _samples(model: nn.Module, config: Config, device: torch.device) -> np.ndarray:
+    """Return the images of the draws that are looked at after each epoch."""
+    if not isinstance(model, VAE | DCGANGenerator):
+        return np.empty((0, 28, 28), np.uint8)
+    z = torch.randn(SAMPLES, model.latent_dim, generator=stream(config.seed, "samples"))
+    images: np.ndarray = images_of(model, z.to(device)).cpu().numpy()
+    return images
 
 
 def save(run: Run, folder: Path) -> None:
@@ -202,13 +351,17 @@ def save(run: Run, folder: Path) -> None:
     RunError
         If the folder can't be written.
     """
-    weights = {key: value.half() for key, value in run.weights.items()}
-    epochs, count, height, width = run.samples.shape
-    sheet = run.samples.swapaxes(1, 2).reshape(epochs * height, count * width)
-    png = io.BytesIO()
-    Image.fromarray(sheet).save(png, format="png", optimize=True)
-    files = {"weights.safetensors": safetensors.torch.save(weights), "samples.png": png.getvalue()}
+    arrays = {f"weights.{key}": _small(value) for key, value in run.weights.items()}
+    arrays["losses"] = torch.tensor(run.losses).half()
+    files = {"arrays.safetensors": safetensors.torch.save(arrays)}
+    if run.samples.size:
+        epochs, count, height, width = run.samples.shape
+        sheet = run.samples.swapaxes(1, 2).reshape(epochs * height, count * width)
+        png = io.BytesIO()
+        Image.fromarray(sheet).save(png, format="png", optimize=True)
+        files["samples.png"] = png.getvalue()
     summary = {
+        "kind": _kind(run.config),
         "settings": asdict(run.config),
         "history": run.history,
         "metrics": run.metrics,
@@ -240,19 +393,22 @@ def load(folder: Path) -> Run:
     """
     try:
         summary = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        config = VAEConfig(**summary["settings"])
+        config = KINDS[summary["kind"]](**summary["settings"])
         files = {name: (folder / name).read_bytes() for name in summary["sha256"]}
         for name, content in files.items():
             if hashlib.sha256(content).hexdigest() != summary["sha256"][name]:
                 raise ValueError(f"{name} isn't the file that was written with the run")
-        weights = safetensors.torch.load(files["weights.safetensors"])
-        with Image.open(io.BytesIO(files["samples.png"])) as image:
-            sheet = np.asarray(image)
-        samples = sheet.reshape(config.epochs, 28, SAMPLES, 28).swapaxes(1, 2)
+        arrays = safetensors.torch.load(files["arrays.safetensors"])
+        samples = np.empty((config.epochs, 0, 28, 28), np.uint8)
+        if "samples.png" in files:
+            with Image.open(io.BytesIO(files["samples.png"])) as image:
+                sheet = np.asarray(image)
+            samples = sheet.reshape(config.epochs, 28, SAMPLES, 28).swapaxes(1, 2)
         return Run(
             config=config,
             history=summary["history"],
-            weights={key: value.float() for key, value in weights.items()},
+            losses=arrays["losses"].float().numpy(),
+            weights={key: _large(value) for key, value in _part(arrays, "weights").items()},
             samples=samples,
             fingerprint=summary["fingerprint"],
             provenance=summary["provenance"],
@@ -262,20 +418,31 @@ def load(folder: Path) -> Run:
         raise RunError(f"the run in {folder} can't be read: {error!r}") from error
 
 
+def _small(tensor: Tensor) -> Tensor:
+    return tensor.half() if tensor.is_floating_point() else tensor
+
+
+def _large(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.is_floating_point() else tensor
+
+
 _CHECKPOINT = "checkpoint.safetensors"
 
 
 def _save_checkpoint(
     folder: Path,
-    state: VAEState,
+    state: State,
     samples: list[np.ndarray],
-    seconds: float,
+    seconds: list[float],
     identity: dict[str, str],
 ) -> None:
-    tensors = {f"vae.{key}": value for key, value in state.vae.state_dict().items()}
-    for index, slots in state.optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{slot}": value for slot, value in slots.items()}
-    tensors["samples"] = torch.tensor(np.stack(samples))
+    tensors = {"samples": torch.tensor(np.stack(samples))}
+    for epoch, losses in enumerate(state.losses):
+        tensors[f"losses.{epoch}"] = losses
+    for role, network in state.networks.items():
+        tensors |= {f"{role}.weights.{key}": value for key, value in network.state_dict().items()}
+        for index, slots in state.optimizers[role].state_dict()["state"].items():
+            tensors |= {f"{role}.slots.{index}.{slot}": value for slot, value in slots.items()}
     metadata = identity | {
         "progress": json.dumps({"history": state.history, "seconds": seconds}),
         "sha256": _digest(tensors),
@@ -292,13 +459,13 @@ def _digest(tensors: dict[str, Tensor]) -> str:
 
 
 def _resume(
-    folder: Path, config: VAEConfig, device: str, identity: dict[str, str]
-) -> tuple[VAEState, list[np.ndarray], float]:
+    folder: Path, config: Config, device: str, identity: dict[str, str]
+) -> tuple[State, list[np.ndarray], list[float]]:
     """Return the state at the last checkpoint, or a fresh one where there is none."""
-    state = start_vae(config, device)
+    state = training.start(config, device)
     path = folder / _CHECKPOINT
     if not path.exists():
-        return state, [], 0.0
+        return state, [], []
     try:
         with safetensors.safe_open(path, framework="pt", device=device) as file:
             metadata = file.metadata() or {}
@@ -312,13 +479,16 @@ def _resume(
 
     progress = json.loads(metadata["progress"])
     state.history = progress["history"]
-    state.vae.load_state_dict(_part(tensors, "vae"))
-    saved: dict[int, dict[str, Tensor]] = {}
-    for key, value in _part(tensors, "optimizer").items():
-        index, slot = key.split(".")
-        saved.setdefault(int(index), {})[slot] = value
-    groups = state.optimizer.state_dict()["param_groups"]
-    state.optimizer.load_state_dict({"state": saved, "param_groups": groups})
+    losses = _part(tensors, "losses")
+    state.losses = [losses[str(epoch)].cpu() for epoch in range(len(state.history))]
+    for role, network in state.networks.items():
+        network.load_state_dict(_part(tensors, f"{role}.weights"))
+        slots: dict[int, dict[str, Tensor]] = {}
+        for key, value in _part(tensors, f"{role}.slots").items():
+            index, slot = key.split(".")
+            slots.setdefault(int(index), {})[slot] = value
+        groups = state.optimizers[role].state_dict()["param_groups"]
+        state.optimizers[role].load_state_dict({"state": slots, "param_groups": groups})
     return state, list(tensors["samples"].cpu().numpy()), progress["seconds"]
 
 
@@ -327,14 +497,9 @@ def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {key.removeprefix(start): t for key, t in tensors.items() if key.startswith(start)}
 
 
-@torch.no_grad()
-def _mean_images(vae: VAE, z: Tensor) -> np.ndarray:
-    pixels = torch.sigmoid(vae.decode(z)).squeeze(1) * 255
-    images: np.ndarray = pixels.round().byte().cpu().numpy()
-    return images
-
-
-def _provenance(digits: Digits, device: str, seconds: float) -> dict[str, Any]:
+def _provenance(
+    digits: Digits, device: str, bfloat16: bool, seconds: list[float]
+) -> dict[str, Any]:
     here = Path(__file__).parent
     git = shutil.which("git")
     found = git and subprocess.run(
@@ -346,8 +511,8 @@ def _provenance(digits: Digits, device: str, seconds: float) -> dict[str, Any]:
         "data_sha256": digits.digest,
         "device": torch.cuda.get_device_name() if on_gpu else platform.machine(),
         "threads": torch.get_num_threads(),
-        "precision": "float32",
-        "seconds": round(seconds, 1),
+        "precision": "bfloat16 products" if bfloat16 else "float32",
+        "seconds": [round(epoch, 1) for epoch in seconds],
         "gencomp_utils": __version__,
         "commit": found.stdout.strip() if found and found.returncode == 0 else "unknown",
         "torch": torch.__version__,

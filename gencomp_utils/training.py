@@ -1,5 +1,7 @@
 """The training loops, readable as Algorithm 1 and as the report's (7) and (8); all seeded."""
 
+import math
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,85 +12,45 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gencomp_utils.networks import VAE
+from gencomp_utils.networks import VAE, Classifier, DCGANDiscriminator, DCGANGenerator
 from gencomp_utils.progress import progress
+from gencomp_utils.settings import ClassifierConfig, Config, DCGANConfig, VAEConfig
 
-FINGERPRINT_STEPS = 20
+FINGERPRINT_STEPS = 10
+_TRIED_STEPS = 10
 RMSPROP_EPSILON = 1e-7
-
-
-@dataclass(frozen=True)
-class VAEConfig:
-    """What defines a VAE experiment; the defaults are the report's (§5.2).
-
-    The report prints a batch size of 65000, which its log shows to be the number of examples;
-    32 is the default of the library that it used.
-
-    Parameters
-    ----------
-    latent_dim : int
-        Number of code dimensions.
-    beta : float
-        Weight of the KL term of (7); 1 for the evidence lower bound.
-    epochs : int
-        Passes over the training images.
-    batch_size : int
-        Images in a step.
-    learning_rate : float
-        RMSprop's step size, ρ in the report's (8).
-    rho : float
-        Decay of RMSprop's running square, the report's "rho" in §5.2.
-    seed : int
-        Seed of weights, shuffles and noise.
-
-    Raises
-    ------
-    ValueError
-        If a setting is out of its range.
-
-    Examples
-    --------
-    >>> VAEConfig(beta=0.5).beta
-    0.5
-    """
-
-    latent_dim: int = 2
-    beta: float = 1.0
-    epochs: int = 7
-    batch_size: int = 32
-    learning_rate: float = 1e-3
-    rho: float = 0.9
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name, least in {"latent_dim": 1, "epochs": 1, "batch_size": 1, "seed": 0}.items():
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < least:
-                raise ValueError(f"{name} is {value!r}, but must be an integer from {least} up")
-        if not 0 <= self.beta < float("inf"):
-            raise ValueError(f"beta is {self.beta!r}, but must be a number from 0 up")
-        if not 0 < self.learning_rate < float("inf"):
-            raise ValueError(f"learning_rate is {self.learning_rate!r}, but must be positive")
-        if not 0 <= self.rho < 1:
-            raise ValueError(f"rho is {self.rho!r}, but must be from 0 up and below 1")
+LOSSES = {
+    VAEConfig: ("train_loss", "train_kl"),
+    DCGANConfig: ("discriminator_loss", "generator_loss"),
+    ClassifierConfig: ("train_loss", "train_error"),
+}
 
 
 @dataclass
-class VAEState:
+class State:
     """Where a training stands after an epoch: all that is needed to go on with it.
 
     Attributes
     ----------
-    vae : VAE
-    optimizer : torch.optim.RMSprop
+    networks : dict of str to torch.nn.Module
+        ``vae``; ``generator`` and ``discriminator``; or ``classifier``. A run keeps the first.
+    optimizers : dict of str to torch.optim.Optimizer
+        That of each network.
+    losses : list of Tensor, shape (steps, 2)
+        One entry an epoch, on the CPU: what each step yielded, by :data:`LOSSES`.
     history : list of dict
-        One entry an epoch: ``train_loss``, ``train_kl``, ``test_loss``, ``test_kl`` (nats per
-        image; the losses are (7) with the KL weighted by beta).
+        One entry an epoch: the means of the losses, and what was measured after the epoch.
     """
 
-    vae: VAE
-    optimizer: torch.optim.RMSprop
+    networks: dict[str, nn.Module]
+    optimizers: dict[str, torch.optim.Optimizer]
+    losses: list[Tensor] = field(default_factory=list)
     history: list[dict[str, float]] = field(default_factory=list)
+
+    @property
+    def model(self) -> nn.Module:
+        """The network that the training is for: the VAE, the generator or the classifier."""
+        return next(iter(self.networks.values()))
 
 
 class TrainingDiverged(RuntimeError):
@@ -139,6 +101,25 @@ def as_unit(images: Tensor) -> Tensor:
     tensor(1.)
     """
     return images.unsqueeze(1).float() / 255
+
+
+def as_signed(images: Tensor) -> Tensor:
+    """Scale bytes to [−1, 1], as tanh gives them, and add the channel.
+
+    Parameters
+    ----------
+    images : Tensor of uint8, shape (n, 28, 28)
+
+    Returns
+    -------
+    Tensor of float32, shape (n, 1, 28, 28)
+
+    Examples
+    --------
+    >>> as_signed(torch.zeros(1, 28, 28, dtype=torch.uint8)).max()
+    tensor(-1.)
+    """
+    return images.unsqueeze(1).float() / 127.5 - 1
 
 
 def reparameterize(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:
@@ -256,28 +237,13 @@ def vae_epoch(
     noise = torch.randn(shape, generator=stream(config.seed, "noise", epoch))
     batches = order.to(images.device).split(config.batch_size)
     noises = noise.to(images.device).split(config.batch_size)
-    for batch, epsilon in zip(batches, noises, strict=True):
+    for step, (batch, epsilon) in enumerate(zip(batches, noises, strict=True)):
+        if config.anneal:
+            anneal(optimizer, config.learning_rate, (epoch + step / len(batches)) / config.epochs)
         reconstruction, kl = vae_loss(vae, as_unit(images[batch]), epsilon)
         loss = (reconstruction + config.beta * kl).mean()
         descend(optimizer, loss)
         yield torch.stack([loss.detach(), kl.detach().mean()])
-
-
-def start_vae(config: VAEConfig, device: str = "cpu") -> VAEState:
-    """Make the network and its optimiser as they are before the first step.
-
-    Parameters
-    ----------
-    config : VAEConfig
-    device : str
-        Where it is to be trained, such as ``"cuda"``.
-
-    Returns
-    -------
-    VAEState
-    """
-    vae = VAE(config.latent_dim, stream(config.seed, "weights")).to(device)
-    return VAEState(vae, rmsprop_of(vae.parameters(), config))
 
 
 def rmsprop_of(weights: Iterable[nn.Parameter], config: VAEConfig) -> torch.optim.RMSprop:
@@ -295,86 +261,6 @@ def rmsprop_of(weights: Iterable[nn.Parameter], config: VAEConfig) -> torch.opti
     return torch.optim.RMSprop(
         weights, lr=config.learning_rate, alpha=config.rho, eps=RMSPROP_EPSILON
     )
-
-
-def train_vae(
-    state: VAEState, train_images: Tensor, test_images: Tensor, config: VAEConfig
-) -> Iterator[VAEState]:
-    """Train until the last epoch, from where `state` stands.
-
-    Parameters
-    ----------
-    state : VAEState
-        From :func:`start_vae` or a checkpoint; changed in place.
-    train_images, test_images : Tensor of uint8, shape (n, 28, 28)
-        On the network's device. The test images are measured only.
-    config : VAEConfig
-
-    Yields
-    ------
-    VAEState
-        After each epoch, with the epoch's entry in its history.
-
-    Raises
-    ------
-    TrainingDiverged
-        If the loss is not finite at an epoch's end.
-    """
-    for epoch in range(len(state.history), config.epochs):
-        steps = vae_epoch(state.vae, state.optimizer, train_images, config, epoch)
-        count = -(-len(train_images) // config.batch_size)
-        label = f"epoch {epoch + 1} of {config.epochs}"
-        train_loss, train_kl = torch.stack(list(progress(steps, label, count))).mean(dim=0).tolist()
-        if not np.isfinite(train_loss):
-            raise TrainingDiverged(
-                f"the loss became {train_loss} in {label}; a learning_rate below "
-                f"{config.learning_rate:g} may help"
-            )
-        test_loss, test_kl = _test_vae(state.vae, test_images, config, epoch)
-        state.history.append(
-            {
-                "train_loss": train_loss,
-                "train_kl": train_kl,
-                "test_loss": test_loss,
-                "test_kl": test_kl,
-            }
-        )
-        yield state
-
-
-@torch.no_grad()
-def _test_vae(vae: VAE, images: Tensor, config: VAEConfig, epoch: int) -> tuple[float, float]:
-    noise = torch.randn(
-        len(images), vae.latent_dim, generator=stream(config.seed, "test noise", epoch)
-    ).to(images.device)
-    reconstruction = kl = torch.zeros((), dtype=torch.float64, device=images.device)
-    for batch, batch_noise in zip(images.split(1000), noise.split(1000), strict=True):
-        terms = vae_loss(vae, as_unit(batch), batch_noise)
-        reconstruction = reconstruction + terms[0].double().sum()
-        kl = kl + terms[1].double().sum()
-    n = len(images)
-    return float(reconstruction + config.beta * kl) / n, float(kl) / n
-
-
-def vae_fingerprint(config: VAEConfig, train_images: Tensor) -> list[float]:
-    """Give the losses of the first steps in float32 on the CPU.
-
-    A recorded run stores them; whoever gets others is not running the recorded experiment.
-
-    Parameters
-    ----------
-    config : VAEConfig
-    train_images : Tensor of uint8, shape (n, 28, 28)
-        On the CPU.
-
-    Returns
-    -------
-    list of float
-        Nats per image, 20 of them.
-    """
-    state = start_vae(config)
-    steps = vae_epoch(state.vae, state.optimizer, train_images, config, epoch=0)
-    return [float(loss) for loss, _ in islice(steps, FINGERPRINT_STEPS)]
 
 
 @dataclass(frozen=True)
@@ -549,6 +435,22 @@ def descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
     optimizer.step()
 
 
+def anneal(optimizer: torch.optim.Optimizer, learning_rate: float, done: float) -> None:
+    """Lower the learning rate along a half cosine, from its full value to 0.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.Optimizer
+        Changed in place.
+    learning_rate : float
+        The full value.
+    done : float
+        How much of the training is done, from 0 to 1.
+    """
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate * (1 + math.cos(math.pi * done)) / 2
+
+
 @contextmanager
 def at_rest(network: nn.Module) -> Iterator[None]:
     """Leave a network as it is while the other player moves.
@@ -584,3 +486,346 @@ def at_rest(network: nn.Module) -> Iterator[None]:
             weight.requires_grad_(True)
         for norm in norms:
             norm.track_running_stats = True
+
+
+def dcgan_epoch(gan: GAN, images: Tensor, config: DCGANConfig, epoch: int) -> Iterator[Tensor]:
+    """Run one epoch of Algorithm 1 on images: each is shown to the discriminator once.
+
+    What doesn't fill k minibatches at the epoch's end is left out.
+
+    Parameters
+    ----------
+    gan : GAN
+        Changed in place.
+    images : Tensor of uint8, shape (n, 28, 28)
+        On the networks' device.
+    config : DCGANConfig
+    epoch : int
+        Counted from 0; it chooses the shuffle and the noise.
+
+    Yields
+    ------
+    Tensor, shape (2,)
+        As :func:`algorithm_1` does.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer images than k minibatches hold.
+    """
+    iterations = len(images) // (config.k * config.batch_size)
+    if iterations == 0:
+        raise ValueError(
+            f"images has {len(images)}, but {config.k} minibatches of {config.batch_size} need "
+            f"{config.k * config.batch_size}"
+        )
+    order = torch.randperm(len(images), generator=stream(config.seed, "order", epoch))
+    shape = iterations * (config.k + 1), config.batch_size, config.latent_dim
+    noise = torch.randn(shape, generator=stream(config.seed, "noise", epoch))
+    batches = iter(order.to(images.device).split(config.batch_size))
+    noises = iter(noise.to(images.device))
+    steps = algorithm_1(
+        gan,
+        sample_data=lambda: as_signed(images[next(batches)]),
+        sample_noise=lambda: next(noises),
+        iterations=iterations,
+        k=config.k,
+        generator_loss=saturating_loss if config.saturating else non_saturating_loss,
+    )
+    for step in range(iterations):
+        if config.anneal:
+            for optimizer in (gan.generator_optimizer, gan.discriminator_optimizer):
+                done = (epoch + step / iterations) / config.epochs
+                anneal(optimizer, config.learning_rate, done)
+        yield next(steps)
+
+
+class _InBfloat16(nn.Module):
+    """A network whose products are computed in bfloat16; weights and results are in float32."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, torch.bfloat16):
+            y: Tensor = self.network(x)
+        return y.float()
+
+
+def has_bfloat16(device: str) -> bool:
+    """Say whether a device computes in bfloat16 itself, and doesn't emulate it.
+
+    Parameters
+    ----------
+    device : str
+        Such as ``"cpu"`` or ``"cuda"``.
+
+    Returns
+    -------
+    bool
+    """
+    if torch.device(device).type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    able = torch.cpu.get_capabilities()
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+
+
+def classifier_epoch(
+    classifier: Classifier,
+    optimizer: torch.optim.Optimizer,
+    images: Tensor,
+    labels: Tensor,
+    config: ClassifierConfig,
+    epoch: int,
+) -> Iterator[Tensor]:
+    """Train a classifier for one epoch on images that are distorted anew each time.
+
+    Parameters
+    ----------
+    classifier, optimizer
+        Changed in place.
+    images : Tensor of uint8, shape (n, 28, 28)
+        On the network's device.
+    labels : Tensor of int64, shape (n,)
+    config : ClassifierConfig
+    epoch : int
+        Counted from 0; it chooses the shuffle and the distortions.
+
+    Yields
+    ------
+    Tensor, shape (2,)
+        The step's cross-entropy with smoothed labels (nats per image), and its share of errors,
+        before the step.
+    """
+    order = torch.randperm(len(images), generator=stream(config.seed, "order", epoch))
+    maps = _distortions(len(images), stream(config.seed, "distortions", epoch))
+    batches = order.to(images.device).split(config.batch_size)
+    for step, (batch, some) in enumerate(
+        zip(batches, maps.to(images.device).split(config.batch_size), strict=True)
+    ):
+        anneal(optimizer, config.learning_rate, (epoch + step / len(batches)) / config.epochs)
+        x = as_unit(images[batch])
+        grid = F.affine_grid(some, list(x.shape), align_corners=False)
+        logits = classifier(F.grid_sample(x, grid, align_corners=False))
+        loss = F.cross_entropy(logits, labels[batch], label_smoothing=0.05)
+        descend(optimizer, loss)
+        errors = (logits.argmax(dim=1) != labels[batch]).float().mean()
+        yield torch.stack([loss.detach(), errors])
+
+
+def _distortions(count: int, generator: torch.Generator) -> Tensor:
+    """Draw small maps of the plane: turns of 12°, a tenth in scale, 2 pixels' shift at most."""
+    turn, scale, *shift = (2 * torch.rand(4, count, generator=generator) - 1).unbind()
+    turn, scale = turn * math.radians(12), 1 + 0.1 * scale
+    right, down = (part * 2 / 14 for part in shift)  # in half widths of the image
+    rows = [turn.cos() / scale, -turn.sin() / scale, right, turn.sin() / scale, turn.cos() / scale]
+    return torch.stack([*rows, down], dim=1).reshape(count, 2, 3)
+
+
+def start(config: Config, device: str = "cpu") -> State:
+    """Make the networks and their optimisers as they are before the first step.
+
+    Parameters
+    ----------
+    config : VAEConfig, DCGANConfig or ClassifierConfig
+    device : str
+        Where they are to be trained, such as ``"cuda"``.
+
+    Returns
+    -------
+    State
+    """
+    weights = stream(config.seed, "weights")
+    match config:
+        case VAEConfig():
+            vae = VAE(config.latent_dim, weights).to(device)
+            return State({"vae": vae}, {"vae": rmsprop_of(vae.parameters(), config)})
+        case DCGANConfig():
+            generator = DCGANGenerator(
+                config.latent_dim, weights, config.batch_norm, config.weight_std
+            ).to(device)
+            discriminator = DCGANDiscriminator(weights, config.batch_norm, config.weight_std)
+            players = {"generator": generator, "discriminator": discriminator.to(device)}
+            return State(
+                players,
+                {name: adam_of(player.parameters(), config) for name, player in players.items()},
+            )
+        case ClassifierConfig():
+            classifier = Classifier(weights).to(device)
+            optimizer = torch.optim.AdamW(
+                classifier.parameters(), lr=config.learning_rate, fused=True
+            )
+            return State({"classifier": classifier}, {"classifier": optimizer})
+
+
+def adam_of(weights: Iterable[nn.Parameter], config: DCGANConfig) -> torch.optim.Adam:
+    """Make the optimiser that moves a player of a DCGAN.
+
+    Parameters
+    ----------
+    weights : iterable of torch.nn.Parameter
+    config : DCGANConfig
+
+    Returns
+    -------
+    torch.optim.Adam
+    """
+    return torch.optim.Adam(
+        weights, lr=config.learning_rate, betas=(config.beta1, 0.999), fused=True
+    )
+
+
+def epoch_steps(
+    state: State,
+    config: Config,
+    images: Tensor,
+    labels: Tensor,
+    epoch: int,
+    bfloat16: bool = False,
+) -> Iterator[Tensor]:
+    """Run one epoch of whatever the settings are for.
+
+    Parameters
+    ----------
+    state : State
+        Changed in place.
+    config : VAEConfig, DCGANConfig or ClassifierConfig
+    images : Tensor of uint8, shape (n, 28, 28)
+        On the networks' device.
+    labels : Tensor of int64, shape (n,)
+        Only a classifier learns from them.
+    epoch : int
+        Counted from 0.
+    bfloat16 : bool
+        Let a DCGAN compute its products in bfloat16. The other networks are too small to gain
+        from it.
+
+    Yields
+    ------
+    Tensor, shape (2,)
+        The step's two losses by :data:`LOSSES`, before the step; left on the device.
+    """
+    for network in state.networks.values():
+        network.train()
+    optimizers = state.optimizers
+    match config, state.networks:
+        case VAEConfig(), {"vae": VAE() as vae}:
+            yield from vae_epoch(vae, optimizers["vae"], images, config, epoch)
+        case DCGANConfig(), {"generator": generator, "discriminator": discriminator}:
+            if bfloat16:
+                generator, discriminator = _InBfloat16(generator), _InBfloat16(discriminator)
+            gan = GAN(
+                generator, discriminator, optimizers["generator"], optimizers["discriminator"]
+            )
+            yield from dcgan_epoch(gan, images, config, epoch)
+        case ClassifierConfig(), {"classifier": Classifier() as classifier}:
+            optimizer = optimizers["classifier"]
+            yield from classifier_epoch(classifier, optimizer, images, labels, config, epoch)
+
+
+def train(
+    state: State, config: Config, images: Tensor, labels: Tensor, bfloat16: bool = False
+) -> Iterator[State]:
+    """Train until the last epoch, from where `state` stands.
+
+    Parameters
+    ----------
+    state : State
+        From :func:`start` or a checkpoint; changed in place.
+    config : VAEConfig, DCGANConfig or ClassifierConfig
+    images, labels, bfloat16
+        As for :func:`epoch_steps`.
+
+    Yields
+    ------
+    State
+        After each epoch, with the epoch's losses and an entry in its history.
+
+    Raises
+    ------
+    TrainingDiverged
+        If a loss is not finite at an epoch's end.
+    """
+    for epoch in range(len(state.history), config.epochs):
+        label = f"epoch {epoch + 1} of {config.epochs}"
+        steps = epoch_steps(state, config, images, labels, epoch, bfloat16)
+        losses = torch.stack(list(progress(steps, label, steps_in_epoch(config, images))))
+        means = dict(zip(LOSSES[type(config)], losses.mean(dim=0).tolist(), strict=True))
+        for name, mean in means.items():
+            if not math.isfinite(mean):
+                raise TrainingDiverged(
+                    f"{name} became {mean} in {label}; a learning_rate below "
+                    f"{config.learning_rate:g} may help"
+                )
+        state.losses.append(losses.cpu())
+        state.history.append(means)
+        yield state
+
+
+def steps_in_epoch(config: Config, images: Tensor) -> int:
+    """Count the steps of an epoch; for a DCGAN, Algorithm 1's iterations.
+
+    Parameters
+    ----------
+    config : VAEConfig, DCGANConfig or ClassifierConfig
+    images : Tensor, shape (n, 28, 28)
+
+    Returns
+    -------
+    int
+    """
+    if isinstance(config, DCGANConfig):
+        return len(images) // (config.k * config.batch_size)
+    return -(-len(images) // config.batch_size)
+
+
+def fingerprint(config: Config, images: Tensor, labels: Tensor) -> list[float]:
+    """Give the losses of the first steps, computed in float64 on the CPU.
+
+    A recorded run stores them; whoever gets others is not running the recorded experiment. Weights,
+    images and noise are those of the run, drawn in float32. In float32 throughout, the losses of a
+    DCGAN would differ from machine to machine: Adam's first steps follow the sign of a gradient,
+    however small, and rounding decides some of the signs.
+
+    Parameters
+    ----------
+    config : VAEConfig, DCGANConfig or ClassifierConfig
+    images : Tensor of uint8, shape (n, 28, 28)
+        On the CPU.
+    labels : Tensor of int64, shape (n,)
+
+    Returns
+    -------
+    list of float
+        Both losses of ten steps, one after the other.
+    """
+    state = start(config)
+    for network in state.networks.values():
+        network.double()
+        for part in network.children():
+            part.register_forward_pre_hook(lambda _, inputs: inputs[0].double())
+    steps = epoch_steps(state, config, images, labels, epoch=0)
+    return torch.cat(list(islice(steps, FINGERPRINT_STEPS))).tolist()
+
+
+def seconds_a_step(config: Config, images: Tensor, labels: Tensor, bfloat16: bool = False) -> float:
+    """Try a few steps on networks that are thrown away, for an estimate before a long training.
+
+    Parameters
+    ----------
+    config : VAEConfig, DCGANConfig or ClassifierConfig
+    images, labels, bfloat16
+        As for :func:`epoch_steps`.
+
+    Returns
+    -------
+    float
+    """
+    state = start(config, str(images.device))
+    steps = epoch_steps(state, config, images, labels, 0, bfloat16)
+    next(steps).sum().item()  # the first one allocates; item() waits for a GPU
+    started = time.perf_counter()
+    losses = list(islice(steps, _TRIED_STEPS))
+    torch.stack(losses).sum().item()
+    return (time.perf_counter() - started) / len(losses)

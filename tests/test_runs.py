@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from gencomp_utils import data, runs
-from gencomp_utils.training import VAEConfig
+from gencomp_utils.settings import VAEConfig
 
 CONFIG = VAEConfig(epochs=3, batch_size=5)
 RECORDED = sorted(path.parent for path in runs.RECORDED.glob("*/run.json"))
@@ -29,7 +29,7 @@ import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
 from gencomp_utils import data, runs
-from gencomp_utils.training import VAEConfig
+from gencomp_utils.settings import ClassifierConfig, Config, DCGANConfig, VAEConfig
 runs.train({CONFIG!r}, data.load_stand_in(), Path("run"), "cpu")
 """
 
@@ -104,9 +104,9 @@ def test_an_interrupted_training_ends_with_the_same_weights(
     assert finished_epochs(tmp_path) == epochs
     assert same(runs.train(CONFIG, digits, tmp_path / "run", "cpu"), whole)
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
+        "arrays.safetensors",
         "run.json",
         "samples.png",
-        "weights.safetensors",
     ]
 
 
@@ -202,11 +202,11 @@ def test_a_run_comes_back_as_it_was_saved(whole, tmp_path):
 
 def test_a_finished_run_is_not_trained_again(whole, digits, tmp_path, monkeypatch):
     runs.save(whole, tmp_path / "run")
-    monkeypatch.setattr(runs, "train_vae", None)
+    monkeypatch.setattr(runs.training, "train", None)
     assert same(runs.train(CONFIG, digits, tmp_path / "run"), whole)
 
 
-@pytest.mark.parametrize("name", ["run.json", "weights.safetensors", "samples.png"])
+@pytest.mark.parametrize("name", ["run.json", "arrays.safetensors", "samples.png"])
 @pytest.mark.parametrize("harm", ["missing", "cut"])
 def test_a_damaged_run_is_named(whole, tmp_path, name, harm):
     runs.save(whole, tmp_path)
@@ -219,7 +219,7 @@ def test_a_damaged_run_is_named(whole, tmp_path, name, harm):
     assert str(tmp_path) in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["weights.safetensors", "samples.png"])
+@pytest.mark.parametrize("name", ["arrays.safetensors", "samples.png"])
 def test_an_altered_run_is_named(whole, tmp_path, name):
     runs.save(whole, tmp_path)
     flip_a_bit(tmp_path / name)

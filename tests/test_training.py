@@ -9,7 +9,7 @@ import torch
 
 from gencomp_utils import data, evaluation, runs, training
 from gencomp_utils.networks import VAE, fully_connected
-from gencomp_utils.training import VAEConfig
+from gencomp_utils.settings import Config, VAEConfig
 
 RECORDED = sorted(path.parent.name for path in runs.RECORDED.glob("*/run.json"))
 SMALL = VAEConfig(epochs=2, batch_size=50)
@@ -18,17 +18,17 @@ SMALL = VAEConfig(epochs=2, batch_size=50)
 @pytest.fixture(scope="module")
 def images() -> tuple[torch.Tensor, torch.Tensor]:
     digits = data.load_stand_in()
-    return torch.tensor(digits.train_images[:300]), torch.tensor(digits.test_images[:100])
+    return torch.tensor(digits.train_images[:300]), torch.tensor(digits.train_labels[:300]).long()
 
 
-def train(config: VAEConfig, images: tuple[torch.Tensor, torch.Tensor]) -> training.VAEState:
-    state = training.start_vae(config)
-    for _ in training.train_vae(state, *images, config):
+def train(config: Config, images: tuple[torch.Tensor, torch.Tensor]) -> training.State:
+    state = training.start(config)
+    for _ in training.train(state, config, *images):
         pass
     return state
 
 
-def same_weights(first: VAE, second: VAE) -> bool:
+def same_weights(first: torch.nn.Module, second: torch.nn.Module) -> bool:
     pairs = zip(first.state_dict().values(), second.state_dict().values(), strict=True)
     return all(torch.equal(a, b) for a, b in pairs)
 
@@ -104,14 +104,16 @@ def test_training_lowers_the_loss(images):
 
 
 def test_the_same_settings_give_the_same_weights(images):
-    assert same_weights(train(SMALL, images).vae, train(SMALL, images).vae)
+    assert same_weights(train(SMALL, images).model, train(SMALL, images).model)
 
 
 @pytest.mark.parametrize(
     "change", [{"seed": 1}, {"learning_rate": 1.1e-3}, {"beta": 0.9}, {"rho": 0.8}]
 )
 def test_another_setting_gives_other_weights(images, change):
-    assert not same_weights(train(SMALL, images).vae, train(replace(SMALL, **change), images).vae)
+    assert not same_weights(
+        train(SMALL, images).model, train(replace(SMALL, **change), images).model
+    )
 
 
 def test_the_global_generator_is_left_alone(images):
@@ -126,27 +128,27 @@ def test_each_epoch_sees_every_image_once_in_an_order_of_its_own(images, monkeyp
     seen: list[torch.Tensor] = []
     keep = training.as_unit
     monkeypatch.setattr(training, "as_unit", lambda batch: seen.append(batch) or keep(batch))
-    state = training.start_vae(SMALL)
+    state = training.start(SMALL)
     numbered = torch.arange(300, dtype=torch.int16).reshape(-1, 1, 1).expand(-1, 28, 28)
     orders = []
     for epoch in range(2):
         seen.clear()
-        list(training.vae_epoch(state.vae, state.optimizer, numbered, SMALL, epoch))
+        list(training.epoch_steps(state, SMALL, numbered, numbered, epoch))
         orders.append(torch.cat(seen)[:, 0, 0].tolist())
     assert sorted(orders[0]) == sorted(orders[1]) == list(range(300))
     assert orders[0] != orders[1]
 
 
 def test_the_kl_weighs_beta(images):
-    state = training.start_vae(SMALL)
+    state = training.start(SMALL)
     x, noise = training.as_unit(images[0][:50]), torch.zeros(50, 2)
-    _, kl = training.vae_loss(state.vae, x, noise)
+    _, kl = training.vae_loss(state.model, x, noise)
     by_beta = {}
     for beta in (0.0, 1.0, 3.0):
         config = replace(SMALL, beta=beta)
-        start = training.start_vae(config)
+        start = training.start(config)
         by_beta[beta], _ = next(
-            training.vae_epoch(start.vae, start.optimizer, images[0][:50], config, 0)
+            training.epoch_steps(start, config, images[0][:50], images[1][:50], 0)
         ).tolist()
     step = by_beta[1.0] - by_beta[0.0]
     assert step > 0
@@ -213,7 +215,7 @@ def test_the_fingerprint_tells_a_scale_without_gradient(name, train_images, monk
 
 
 def test_the_bound_stays_below_log_p(images):
-    vae = train(replace(SMALL, epochs=4), images).vae
+    vae = train(replace(SMALL, epochs=4), images).model
     some = images[1][:20]
     evidence = evaluation.log_evidence_grid(vae, some, points=201)
     draws = torch.stack(
@@ -224,7 +226,7 @@ def test_the_bound_stays_below_log_p(images):
 
 
 def test_the_grid_has_converged(images):
-    vae = train(SMALL, images).vae
+    vae = train(SMALL, images).model
     coarse, fine = (
         evaluation.log_evidence_grid(vae, images[1][:20], points) for points in (151, 301)
     )
