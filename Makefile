@@ -6,7 +6,7 @@ TORCH := $(shell grep ^torch== requirements.txt)
 TORCH_INDEX := $(shell [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/dev/null 2>&1 \
 	&& echo --no-deps --retries 0 --extra-index-url https://download.pytorch.org/whl/cpu)
 
-.PHONY: help book lint check test train serve lab address pins clean
+.PHONY: help book lint check test train bench serve lab address pins clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -25,8 +25,11 @@ lint: $(READY)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-train: $(READY)  ## record the runs that ship with the book and are missing
-	$(BIN)/python tools/train.py
+train: $(READY)  ## record the runs that ship with the book and are missing; for an hour: make train MINUTES=60
+	$(BIN)/python tools/train.py $(if $(MINUTES),--minutes $(MINUTES))
+
+bench: $(READY)  ## time the training loops beside plain ones, in turns: some ten minutes
+	$(BIN)/python tools/bench.py
 
 serve: $(READY)  ## serve the built book at http://127.0.0.1:8000
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000

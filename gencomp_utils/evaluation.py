@@ -3,6 +3,7 @@
 import math
 
 import torch
+from sklearn.metrics import pairwise_distances_argmin_min
 from torch import Tensor
 
 from gencomp_utils.networks import VAE, Classifier, DCGANGenerator
@@ -389,17 +390,11 @@ def nearest(images: Tensor, among: Tensor) -> tuple[Tensor, Tensor]:
     >>> distance.item(), index.item()
     (0.0, 1)
     """
-    queries = images.flatten(1).float() / 255
-    distance = torch.full((len(queries),), math.inf, device=images.device)
-    index = torch.zeros(len(queries), dtype=torch.int64, device=images.device)
-    start = 0
-    for block in among.split(_BLOCK):
-        apart = torch.cdist(queries, block.flatten(1).float() / 255).min(dim=1)
-        closer = apart.values < distance
-        distance = torch.where(closer, apart.values, distance)
-        index = torch.where(closer, apart.indices + start, index)
-        start += len(block)
-    return distance, index
+    queries, candidates = (
+        some.cpu().flatten(1).float().div_(255).numpy() for some in (images, among)
+    )
+    index, distance = pairwise_distances_argmin_min(queries, candidates)
+    return torch.from_numpy(distance), torch.from_numpy(index)
 
 
 def sharpness(images: Tensor) -> Tensor:

@@ -102,11 +102,11 @@ class VAE(nn.Module):
 
 
 class DCGANGenerator(nn.Module):
-    """The generator of a DCGAN for 28 by 28 images: noise becomes an image in two doublings.
+    """The generator of a DCGAN for 28 by 28 images: noise becomes an image in three doublings.
 
-    No pooling and no hidden full layer: the noise is projected to a 7 by 7 image of many channels,
-    which fractionally strided convolutions enlarge. Batch normalisation after every layer but the
-    last, ReLU, and tanh at the output.
+    No pooling and no hidden full layer: the noise is projected to a 4 by 4 image of many channels,
+    which fractionally strided convolutions enlarge to 7, 14 and 28 pixels a side. Batch
+    normalisation after every layer but the last, ReLU, and tanh at the output.
 
     Parameters
     ----------
@@ -148,13 +148,16 @@ class DCGANGenerator(nn.Module):
         with torch.random.fork_rng(devices=[]):  # layers draw weights that are replaced below
             self.layers = nn.Sequential(
                 nn.Unflatten(1, (latent_dim, 1, 1)),
-                nn.ConvTranspose2d(latent_dim, 128, 7, bias=not batch_norm),  # 128 × 7 × 7
-                _normalised(128, batch_norm),
+                nn.ConvTranspose2d(latent_dim, 256, 4, bias=not batch_norm),  # 256 × 4 × 4
+                _normalised(256, batch_norm),
                 nn.ReLU(),
-                nn.ConvTranspose2d(128, 64, 4, stride=2, padding=1, bias=not batch_norm),
-                _normalised(64, batch_norm),  # 64 × 14 × 14
+                nn.ConvTranspose2d(256, 96, 3, stride=2, padding=1, bias=not batch_norm),
+                _normalised(96, batch_norm),  # 96 × 7 × 7
                 nn.ReLU(),
-                nn.ConvTranspose2d(64, 1, 4, stride=2, padding=1),  # 1 × 28 × 28
+                nn.ConvTranspose2d(96, 48, 4, stride=2, padding=1, bias=not batch_norm),
+                _normalised(48, batch_norm),  # 48 × 14 × 14
+                nn.ReLU(),
+                nn.ConvTranspose2d(48, 1, 4, stride=2, padding=1),  # 1 × 28 × 28
                 nn.Tanh(),
             )
         self.latent_dim = latent_dim
@@ -177,7 +180,7 @@ class DCGANGenerator(nn.Module):
 
 
 class DCGANDiscriminator(nn.Module):
-    """The discriminator of a DCGAN for 28 by 28 images: two halvings, then one number.
+    """The discriminator of a DCGAN for 28 by 28 images: three halvings, then one number.
 
     No pooling and no hidden full layer: strided convolutions shrink the image. Batch normalisation
     but at the input, LeakyReLU with slope 0.2 for negative values, and a logit at the end.
@@ -211,13 +214,16 @@ class DCGANDiscriminator(nn.Module):
         super().__init__()
         with torch.random.fork_rng(devices=[]):  # layers draw weights that are replaced below
             self.layers = nn.Sequential(
-                nn.Conv2d(1, 64, 4, stride=2, padding=1),  # 64 × 14 × 14
+                nn.Conv2d(1, 48, 4, stride=2, padding=1),  # 48 × 14 × 14
                 nn.LeakyReLU(0.2),
-                nn.Conv2d(64, 128, 4, stride=2, padding=1, bias=not batch_norm),  # 128 × 7 × 7
-                _normalised(128, batch_norm),
+                nn.Conv2d(48, 96, 4, stride=2, padding=1, bias=not batch_norm),  # 96 × 7 × 7
+                _normalised(96, batch_norm),
+                nn.LeakyReLU(0.2),
+                nn.Conv2d(96, 192, 3, stride=2, padding=1, bias=not batch_norm),  # 192 × 4 × 4
+                _normalised(192, batch_norm),
                 nn.LeakyReLU(0.2),
                 nn.Flatten(),
-                nn.Linear(128 * 7 * 7, 1),
+                nn.Linear(192 * 4 * 4, 1),
             )
         _initialise(self, generator, weight_std)
 

@@ -58,7 +58,8 @@ class Run:
         Of the VAE, the generator or the classifier. In float16 on disk, so that a run read back
         differs a little from the trained network; empty where a recorded run keeps none.
     samples : numpy.ndarray of uint8, shape (epochs, 64, 28, 28)
-        After each epoch, the images of the same 64 draws from the prior; a classifier has none.
+        After each epoch, the images of the same 64 draws from the prior; shape (epochs, 0, 28, 28)
+        of a classifier, and where a recorded run keeps none.
     provenance : dict
         Data, library versions, device, precision, seconds by epoch (measuring left out), commit.
     fingerprint : list of float

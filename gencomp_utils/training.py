@@ -568,7 +568,9 @@ def has_bfloat16(device: str) -> bool:
     if torch.device(device).type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     able = torch.cpu.get_capabilities()
-    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+    if not (able.get("avx512_bf16") or able.get("amx_bf16")):
+        return False
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # false below ONEDNN_MAX_CPU_ISA
 
 
 def classifier_epoch(

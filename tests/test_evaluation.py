@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from gencomp_utils import evaluation
-from gencomp_utils.networks import VAE
+from gencomp_utils import data, evaluation, runs
+from gencomp_utils.networks import VAE, DCGANGenerator
+from gencomp_utils.settings import ClassifierConfig
 
 
 def gaussian(count, mean=0.0, scale=1.0, features=4, seed=0):
@@ -120,15 +121,14 @@ def images(count, seed=0):
     return torch.randint(0, 256, (count, 28, 28), dtype=torch.uint8, generator=generator)
 
 
-def test_the_nearest_image_is_found_in_any_block(monkeypatch):
+def test_the_nearest_image_is_found():
     among = images(25)
-    monkeypatch.setattr(evaluation, "_BLOCK", 4)
     wanted = torch.tensor([24, 0, 13])
     distance, index = evaluation.nearest(among[wanted], among)
     assert torch.equal(index, wanted)
-    assert distance.max() < 1e-2
+    assert distance.max() < 1e-6
     distance, _ = evaluation.nearest(images(3, seed=1), among)
-    by_hand = (images(3, seed=1)[0].float() / 255 - among[:].float() / 255).flatten(1).norm(dim=1)
+    by_hand = (images(3, seed=1)[0].float() / 255 - among.float() / 255).flatten(1).norm(dim=1)
     assert distance[0] == pytest.approx(by_hand.min().item(), rel=1e-4)
 
 
@@ -159,3 +159,91 @@ def test_more_draws_tighten_the_bound_up_to_the_evidence():
     evidence = evaluation.log_evidence_grid(vae, few, points=201)
     assert means[2] == pytest.approx(evidence.mean().item(), abs=0.5)
     assert means[2] < evidence.mean().item() + 0.2
+
+
+# Images of digits, and controls that each metric should or should not see
+
+HALF = 2500
+
+
+@pytest.fixture(scope="module")
+def real(mnist) -> torch.Tensor:
+    images = torch.tensor(data.load_mnist().test_images)
+    return images[torch.randperm(len(images), generator=torch.Generator().manual_seed(0))]
+
+
+@pytest.fixture(scope="module")
+def reference(real) -> evaluation.Reference:
+    judge = runs.recorded(ClassifierConfig()).classifier()
+    return evaluation.Reference(judge, real[:HALF])
+
+
+@pytest.fixture(scope="module")
+def floor(real, reference) -> dict[str, float]:
+    """What other real images get."""
+    return reference.compare(real[HALF : 2 * HALF])
+
+
+def noisy(images: torch.Tensor, scale: float) -> torch.Tensor:
+    noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(1))
+    return (images + 255 * scale * noise).clamp(0, 255).byte()
+
+
+def blurred(images: torch.Tensor) -> torch.Tensor:
+    wide = torch.nn.functional.pad(images.unsqueeze(1).float(), (1, 1, 1, 1))
+    return torch.nn.functional.avg_pool2d(wide, 3, stride=1).squeeze(1).byte()
+
+
+@pytest.mark.slow
+def test_each_distortion_raises_the_distance(real, reference, floor):
+    others = real[HALF : 2 * HALF]
+    for harmed in (noisy(others, 0.2), blurred(others), others.flip(1)):
+        measured = reference.compare(harmed)
+        assert measured["frechet_distance"] > 3 * floor["frechet_distance"]
+
+
+@pytest.mark.slow
+def test_noise_raises_sharpness_and_blur_lowers_it(real, reference, floor):
+    others = real[HALF : 2 * HALF]
+    assert reference.compare(noisy(others, 0.2))["sharpness"] > 1.5 * floor["sharpness"]
+    assert reference.compare(blurred(others))["sharpness"] < 0.5 * floor["sharpness"]
+
+
+@pytest.mark.slow
+def test_a_missing_digit_is_seen_by_shares_recall_and_distance(real, reference, floor):
+    labels = torch.tensor(data.load_mnist().test_labels)
+    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
+    others, labels = real[HALF:], labels[order][HALF:]
+    measured = reference.compare(others[labels != 4][:HALF])
+    assert measured["share_4"] < 0.01 < 0.08 < floor["share_4"]
+    assert measured["recall"] < floor["recall"] - 0.05
+    assert measured["precision"] == pytest.approx(floor["precision"], abs=0.03)
+    assert measured["frechet_distance"] > 3 * floor["frechet_distance"]
+
+
+@pytest.mark.slow
+def test_memorised_images_are_seen_by_their_neighbours_alone(reference, floor, mnist):
+    """Copies of training images pass as well as new real images do: only `nearest` tells."""
+    copies = torch.tensor(data.load_mnist().train_images[:HALF])
+    measured = reference.compare(copies)
+    assert measured["frechet_distance"] < 2 * floor["frechet_distance"]
+    assert measured["precision"] == pytest.approx(floor["precision"], abs=0.05)
+    distance, index = evaluation.nearest(copies[:50], copies)
+    assert distance.max() < 1e-6
+    assert torch.equal(index, torch.arange(50))
+
+
+def test_shares_add_up_to_one(real, reference):
+    measured = reference.compare(real[:HALF])
+    assert sum(measured[f"share_{digit}"] for digit in range(10)) == pytest.approx(1)
+    assert measured["frechet_distance"] == pytest.approx(0, abs=1e-6)
+    assert measured["precision"] == measured["recall"] == 1
+
+
+def test_samples_are_bytes_over_the_whole_range():
+    """Ends of tanh and sigmoid are paper and ink, and rounding is to the nearest byte."""
+    generator = DCGANGenerator(2, torch.Generator().manual_seed(0)).eval()
+    images = evaluation.images_of(generator, torch.zeros(3, 2))
+    exact = (generator(torch.zeros(3, 2)) + 1) / 2 * 255
+    assert images.dtype == torch.uint8
+    assert (images - exact.squeeze(1)).abs().max() <= 0.5

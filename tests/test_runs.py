@@ -1,6 +1,7 @@
 """A run on disk is whole or not there, and a training that was cut short ends as if it wasn't."""
 
 import json
+import os
 import resource
 import signal
 import subprocess
@@ -8,17 +9,19 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from gencomp_utils import data, runs
-from gencomp_utils.settings import VAEConfig
+from gencomp_utils import data, runs, training
+from gencomp_utils.settings import ClassifierConfig, DCGANConfig, VAEConfig
 
 CONFIG = VAEConfig(epochs=3, batch_size=5)
+GAME = DCGANConfig(epochs=12)
+CLASSIFIER = ClassifierConfig(epochs=1, batch_size=100)
 RECORDED = sorted(path.parent for path in runs.RECORDED.glob("*/run.json"))
 LIMIT_MB = 12
 
@@ -28,10 +31,38 @@ TRAIN = f"""
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
-from gencomp_utils import data, runs
+from gencomp_utils import data, runs, training
 from gencomp_utils.settings import ClassifierConfig, Config, DCGANConfig, VAEConfig
 runs.train({CONFIG!r}, data.load_stand_in(), Path("run"), "cpu")
 """
+
+# Trains a DCGAN, but kills itself at the n-th step or before the n-th file is in its place.
+TRAIN_AND_DIE = """
+import itertools, os, signal, sys
+from pathlib import Path
+from test_runs import GAME, few_digits
+from gencomp_utils import runs, training
+def deadly(work, last):
+    counter = itertools.count()
+    def worked(*arguments):
+        if next(counter) == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return work(*arguments)
+    return worked
+step, file = map(int, sys.argv[1:])
+training.seconds_a_step = lambda *_: 0.0  # which takes steps, too
+training.descend = deadly(training.descend, step)
+os.replace = deadly(os.replace, file)
+runs.train(GAME, few_digits(), Path("run"), "cpu")
+"""
+NEVER = 10**9
+
+
+def few_digits() -> data.Digits:
+    digits = data.load_stand_in()
+    return replace(
+        digits, train_images=digits.train_images[:300], train_labels=digits.train_labels[:300]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +81,7 @@ def same(first: runs.Run, second: runs.Run) -> bool:
         all(torch.equal(first.weights[key], second.weights[key]) for key in first.weights)
         and first.history == second.history
         and np.array_equal(first.samples, second.samples)
+        and np.array_equal(first.losses, second.losses)
     )
 
 
@@ -95,12 +127,11 @@ def finished_epochs(folder: Path) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "kill -9"])
 @pytest.mark.parametrize(("epochs", "delay"), [(1, 0.0), (1, 0.4), (2, 0.2)])
-def test_an_interrupted_training_ends_with_the_same_weights(
-    how, epochs, delay, whole, digits, tmp_path
+def test_a_training_interrupted_by_ctrl_c_ends_with_the_same_weights(
+    epochs, delay, whole, digits, tmp_path
 ):
-    interrupt(tmp_path, how, epochs, delay)
+    interrupt(tmp_path, signal.SIGINT, epochs, delay)
     assert finished_epochs(tmp_path) == epochs
     assert same(runs.train(CONFIG, digits, tmp_path / "run", "cpu"), whole)
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
@@ -114,6 +145,29 @@ def test_an_interrupted_training_ends_with_the_same_weights(
 def test_an_interruption_before_the_first_checkpoint_starts_afresh(whole, digits, tmp_path):
     interrupt(tmp_path, signal.SIGKILL, epochs=0, delay=1.5)
     assert same(runs.train(CONFIG, digits, tmp_path / "run", "cpu"), whole)
+
+
+@pytest.mark.slow
+def test_twenty_kills_at_random_steps_change_nothing(tmp_path):
+    """A DCGAN's training dies 20 times: in a step, or while a checkpoint is being written."""
+    whole = runs.train(GAME, few_digits(), tmp_path / "whole", "cpu")
+    chance = np.random.default_rng(0)
+    epoch = 2 * training.steps_in_epoch(GAME, torch.tensor(few_digits().train_images))
+    progress = []
+    for kill in range(20):
+        left = GAME.epochs - finished_epochs(tmp_path)
+        step, file = int(chance.integers(min(3 * epoch // 2, left * epoch))), NEVER
+        if kill % 4 == 3:
+            step, file = NEVER, 0
+        command = [sys.executable, "-c", TRAIN_AND_DIE, str(step), str(file)]
+        killed = subprocess.run(
+            command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        progress.append(finished_epochs(tmp_path))
+    assert 1 < progress[-1] < GAME.epochs
+    assert same(runs.train(GAME, few_digits(), tmp_path / "run", "cpu"), whole)
 
 
 # Checkpoints
@@ -232,24 +286,65 @@ def test_weights_of_another_shape_are_refused(whole):
         replace(whole, config=replace(CONFIG, latent_dim=5)).vae()
 
 
-def test_other_settings_have_another_name():
-    changes = [
-        {"latent_dim": 3},
-        {"beta": 2.0},
-        {"epochs": 8},
-        {"batch_size": 16},
-        {"learning_rate": 2e-3},
-        {"rho": 0.8},
-        {"seed": 1},
-    ]
-    names = {runs.name(VAEConfig(**change)) for change in changes}
-    assert len(names | {runs.name(VAEConfig())}) == len(changes) + 1
+def test_a_network_that_the_run_is_not_of_is_refused(whole):
+    with pytest.raises(runs.RunError, match=r"vae-z2-seed0-\w+ has no generator"):
+        whole.generator()
+
+
+def test_missing_weights_are_named(whole):
+    with pytest.raises(runs.RunError, match="was recorded without weights"):
+        replace(whole, weights={}).vae()
+
+
+@pytest.mark.parametrize(
+    ("config", "lengths"),
+    [(replace(GAME, epochs=1), (3, 64)), (CLASSIFIER, (3, 0))],
+    ids=["dcgan", "classifier"],
+)
+def test_every_kind_of_run_comes_back_as_it_was_saved(config, lengths, tmp_path):
+    run = runs.train(config, few_digits(), tmp_path, "cpu")
+    assert run.config == config
+    assert (len(run.losses), run.samples.shape[1]) == lengths
+    runs.save(run, tmp_path / "copy")
+    assert same(runs.load(tmp_path / "copy"), run)
+
+
+def test_a_generative_model_is_measured_after_each_epoch(whole):
+    assert {"frechet_distance", "precision", "recall", "test_loss"} <= whole.history[0].keys()
+    assert whole.history[-1]["test_loss"] < whole.history[0]["test_loss"]
+    shares = [whole.history[0][f"share_{digit}"] for digit in range(10)]
+    assert sum(shares) == pytest.approx(1)
+
+
+def test_borrowed_test_images_are_trained_on_and_not_measured_on(digits):
+    images, labels, test_images, _ = runs.split(VAEConfig(borrowed=50), digits)
+    assert len(images) == len(labels) == 1550
+    assert np.array_equal(images[1500:], digits.test_images[:50])
+    assert np.array_equal(test_images, digits.test_images[50:])
+
+
+def test_more_test_images_than_there_are_cannot_be_borrowed(digits):
+    with pytest.raises(ValueError, match="borrowed is 297, but must be below 297"):
+        runs.split(VAEConfig(borrowed=297), digits)
+
+
+@pytest.mark.parametrize("kind", [VAEConfig, DCGANConfig, ClassifierConfig])
+def test_other_settings_have_another_name(kind):
+    config = kind()
+    names = {runs.name(config)}
+    for setting in fields(kind):
+        value = getattr(config, setting.name)
+        other = (not value) if isinstance(value, bool) else value * 0.5 if value else 1
+        if isinstance(value, int) and not isinstance(value, bool):
+            other = value + 1
+        names.add(runs.name(replace(config, **{setting.name: other})))
+    assert len(names) == len(fields(kind)) + 1
 
 
 def test_a_recorded_run_needs_neither_data_nor_training(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(runs, "load_digits", None)
-    assert runs.load_or_train(VAEConfig()).config == VAEConfig()
+    assert runs.load_or_train(VAEConfig()).weights
     assert not list(tmp_path.iterdir())
 
 
@@ -258,7 +353,7 @@ def test_other_settings_are_trained_once_and_kept(monkeypatch, tmp_path, capsys)
     monkeypatch.setenv("GENCOMP_STAND_IN", "1")
     config = VAEConfig(epochs=1, batch_size=500, seed=3)
     first = runs.load_or_train(config, "cpu")
-    assert "on this CPU about" in capsys.readouterr().out
+    assert "on cpu: about" in capsys.readouterr().out
     assert same(runs.load_or_train(config, "cpu"), first)
     assert "Training" not in capsys.readouterr().out
 
@@ -266,8 +361,25 @@ def test_other_settings_are_trained_once_and_kept(monkeypatch, tmp_path, capsys)
 # Recorded runs
 
 
-def test_the_reports_settings_are_recorded():
-    assert runs.RECORDED / runs.name(VAEConfig()) in RECORDED
+@pytest.mark.parametrize("config", [VAEConfig(), DCGANConfig(), ClassifierConfig()])
+def test_the_default_settings_are_recorded(config):
+    assert runs.RECORDED / runs.name(config) in RECORDED
+
+
+def test_a_run_that_is_not_recorded_is_named():
+    with pytest.raises(runs.RunError, match="can't be read"):
+        runs.recorded(VAEConfig(seed=12345))
+
+
+def test_a_run_recorded_without_weights_is_trained_where_they_are_asked_for(
+    whole, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(runs, "RECORDED", tmp_path)
+    runs.save(replace(whole, weights={}), tmp_path / runs.name(CONFIG))
+    monkeypatch.setattr(runs, "train", lambda config, *others: (config, "trained"))
+    monkeypatch.setenv("GENCOMP_STAND_IN", "1")
+    assert runs.recorded(CONFIG).history == whole.history
+    assert runs.load_or_train(CONFIG) == (CONFIG, "trained")
 
 
 @pytest.mark.parametrize("folder", RECORDED, ids=lambda folder: folder.name)
@@ -279,8 +391,15 @@ def test_a_recorded_run_says_what_it_is(folder):
         "data_sha256", "device", "precision", "seconds", "commit", "torch", "numpy", "python",
     }  # fmt: skip
     assert len(run.provenance["commit"]) == 40
-    assert run.metrics["test_elbo"] < 0
-    run.vae()
+    assert len(run.provenance["seconds"]) == run.config.epochs
+    assert len(run.fingerprint) == 2 * training.FINGERPRINT_STEPS
+
+
+def test_recorded_weights_fit_their_networks():
+    runs.recorded(ClassifierConfig()).classifier()
+    for config in (VAEConfig(), VAEConfig(latent_dim=20)):
+        runs.recorded(config).vae()
+    runs.recorded(DCGANConfig()).generator()
 
 
 @pytest.mark.parametrize("folder", RECORDED, ids=lambda folder: folder.name)
