@@ -482,14 +482,19 @@ def _resume(
     state.history = progress["history"]
     losses = _part(tensors, "losses")
     state.losses = [losses[str(epoch)].cpu() for epoch in range(len(state.history))]
-    for role, network in state.networks.items():
-        network.load_state_dict(_part(tensors, f"{role}.weights"))
-        slots: dict[int, dict[str, Tensor]] = {}
-        for key, value in _part(tensors, f"{role}.slots").items():
-            index, slot = key.split(".")
-            slots.setdefault(int(index), {})[slot] = value
-        groups = state.optimizers[role].state_dict()["param_groups"]
-        state.optimizers[role].load_state_dict({"state": slots, "param_groups": groups})
+    try:
+        for role, network in state.networks.items():
+            network.load_state_dict(_part(tensors, f"{role}.weights"))
+            slots: dict[int, dict[str, Tensor]] = {}
+            for key, value in _part(tensors, f"{role}.slots").items():
+                index, slot = key.split(".")
+                slots.setdefault(int(index), {})[slot] = value
+            groups = state.optimizers[role].state_dict()["param_groups"]
+            state.optimizers[role].load_state_dict({"state": slots, "param_groups": groups})
+    except (RuntimeError, ValueError) as error:
+        raise RunError(
+            f"{path} doesn't fit the networks: {error}. Delete it to start afresh."
+        ) from error
     return state, list(tensors["samples"].cpu().numpy()), progress["seconds"]
 
 

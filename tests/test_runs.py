@@ -231,6 +231,14 @@ def flip_a_bit(path: Path) -> None:
     path.write_bytes(content)
 
 
+def test_a_checkpoint_of_other_networks_is_named(begun, digits, monkeypatch):
+    """As after an update that changed a network, but not its settings."""
+    larger = training.start(replace(CONFIG, latent_dim=5))
+    monkeypatch.setattr(training, "start", lambda *_: larger)
+    with pytest.raises(runs.RunError, match=r"checkpoint\.safetensors doesn't fit the networks"):
+        resume(begun, digits)
+
+
 def test_a_full_disk_is_named_and_leaves_nothing_half_written(digits, tmp_path):
     config = replace(CONFIG, epochs=1, batch_size=300)
     with disk_with_room_for(10_000), pytest.raises(runs.RunError, match="can't be written"):
