@@ -235,7 +235,7 @@ def train(config: Config, digits: Digits, folder: Path, device: str | None = Non
     if (folder / "run.json").exists():
         return load(folder)
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    bfloat16 = isinstance(config, DCGANConfig) and training.has_bfloat16(device)
+    bfloat16 = training.gains_from_bfloat16(config, device)
     images, labels, test_images, test_labels = split(config, digits)
     identity = {"settings": json.dumps(asdict(config)), "data": digits.digest}
     state, samples, seconds = _resume(folder, config, device, identity)

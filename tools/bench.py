@@ -118,7 +118,7 @@ def plain_dcgan(config: DCGANConfig, batches: Iterator[Tensor]) -> Loop:
 def ours(config: VAEConfig | DCGANConfig, images: Tensor) -> Loop:
     state = training.start(config, DEVICE)
     no_labels = torch.empty(0)
-    bfloat16 = training.has_bfloat16(DEVICE)
+    bfloat16 = training.gains_from_bfloat16(config, DEVICE)
     for epoch in count():
         yield from training.epoch_steps(state, config, images, no_labels, epoch, bfloat16)
 
