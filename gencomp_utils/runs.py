@@ -19,12 +19,13 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from gencomp_utils import __version__, training
+from gencomp_utils import __version__, experiments
 from gencomp_utils.data import Digits, cache_dir, load_digits
 from gencomp_utils.evaluation import Reference, accuracy, images_of, mean_loss
+from gencomp_utils.experiments import State
 from gencomp_utils.networks import VAE, Classifier, DCGANGenerator
 from gencomp_utils.settings import ClassifierConfig, Config, DCGANConfig, VAEConfig
-from gencomp_utils.training import State, stream
+from gencomp_utils.training import stream
 
 RECORDED = Path(__file__).parent / "recorded"
 SAMPLES = 64
@@ -48,7 +49,7 @@ class Run:
     ----------
     config : VAEConfig, DCGANConfig or ClassifierConfig
     history : list of dict
-        By epoch, the mean losses (:data:`gencomp_utils.training.LOSSES`) and what was measured
+        By epoch, the mean losses (:data:`gencomp_utils.experiments.LOSSES`) and what was measured
         after it: of a generative model a sample (:class:`gencomp_utils.evaluation.Reference`),
         of a VAE ``test_loss`` and ``test_kl`` too (nats per image), of a classifier
         ``test_accuracy``.
@@ -63,7 +64,7 @@ class Run:
     provenance : dict
         Data, library versions, device, precision, seconds by epoch (measuring left out), commit.
     fingerprint : list of float
-        By :func:`gencomp_utils.training.fingerprint`; of recorded runs only.
+        By :func:`gencomp_utils.experiments.fingerprint`; of recorded runs only.
     metrics : dict of str to float
         What was measured on the finished network.
     """
@@ -120,7 +121,7 @@ class Run:
         return self._trained("classifier", Classifier)
 
     def _trained(self, role: str, kind: type[Network]) -> Network:
-        network = training.start(self.config).networks.get(role)
+        network = experiments.start(self.config).networks.get(role)
         if not isinstance(network, kind):
             raise RunError(f"{name(self.config)} has no {role}")
         if not self.weights:
@@ -235,14 +236,14 @@ def train(config: Config, digits: Digits, folder: Path, device: str | None = Non
     if (folder / "run.json").exists():
         return load(folder)
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    bfloat16 = training.gains_from_bfloat16(config, device)
+    bfloat16 = experiments.gains_from_bfloat16(config, device)
     images, labels, test_images, test_labels = split(config, digits)
     identity = {"settings": json.dumps(asdict(config)), "data": digits.digest}
     state, samples, seconds = _resume(folder, config, device, identity)
 
     images, labels = images.to(device), labels.to(device)
-    steps = (config.epochs - len(state.history)) * training.steps_in_epoch(config, images)
-    minutes = steps * training.seconds_a_step(config, images, labels, bfloat16) / 60
+    steps = (config.epochs - len(state.history)) * experiments.steps_in_epoch(config, images)
+    minutes = steps * experiments.seconds_a_step(config, images, labels, bfloat16) / 60
     print(
         f"Training {name(config)} on {device}: about {minutes:.1f} min, and some seconds an epoch "
         "to measure what came of it."
@@ -251,7 +252,7 @@ def train(config: Config, digits: Digits, folder: Path, device: str | None = Non
     test_images, test_labels = test_images.to(device), test_labels.to(device)
     reference = _reference(config, test_images)
     started = time.perf_counter()
-    for _ in training.train(state, config, images, labels, bfloat16):
+    for _ in experiments.train(state, config, images, labels, bfloat16):
         seconds.append(time.perf_counter() - started)
         state.model.eval()
         state.history[-1] |= _measure(state, config, test_images, test_labels, reference)
@@ -463,7 +464,7 @@ def _resume(
     folder: Path, config: Config, device: str, identity: dict[str, str]
 ) -> tuple[State, list[np.ndarray], list[float]]:
     """Return the state at the last checkpoint, or a fresh one where there is none."""
-    state = training.start(config, device)
+    state = experiments.start(config, device)
     path = folder / _CHECKPOINT
     if not path.exists():
         return state, [], []

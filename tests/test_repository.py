@@ -27,6 +27,7 @@ LAYERS = [
     "networks",
     "settings",
     "training",
+    "experiments",
     "evaluation",
     "runs",
     "figures",

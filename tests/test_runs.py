@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from gencomp_utils import data, runs, training
+from gencomp_utils import data, experiments, runs
 from gencomp_utils.settings import ClassifierConfig, DCGANConfig, VAEConfig
 
 CONFIG = VAEConfig(epochs=3, batch_size=5)
@@ -41,7 +41,7 @@ TRAIN_AND_DIE = """
 import itertools, os, signal, sys
 from pathlib import Path
 from test_runs import GAME, few_digits
-from gencomp_utils import runs, training
+from gencomp_utils import experiments, runs, training
 def deadly(work, last):
     counter = itertools.count()
     def worked(*arguments):
@@ -50,7 +50,7 @@ def deadly(work, last):
         return work(*arguments)
     return worked
 step, file = map(int, sys.argv[1:])
-training.seconds_a_step = lambda *_: 0.0  # which takes steps, too
+experiments.seconds_a_step = lambda *_: 0.0  # which takes steps, too
 training.descend = deadly(training.descend, step)
 os.replace = deadly(os.replace, file)
 runs.train(GAME, few_digits(), Path("run"), "cpu")
@@ -152,7 +152,7 @@ def test_twenty_kills_at_random_steps_change_nothing(tmp_path):
     """A DCGAN's training dies 20 times: in a step, or while a checkpoint is being written."""
     whole = runs.train(GAME, few_digits(), tmp_path / "whole", "cpu")
     chance = np.random.default_rng(0)
-    epoch = 2 * training.steps_in_epoch(GAME, torch.tensor(few_digits().train_images))
+    epoch = 2 * experiments.steps_in_epoch(GAME, torch.tensor(few_digits().train_images))
     progress = []
     for kill in range(20):
         left = GAME.epochs - finished_epochs(tmp_path)
@@ -233,8 +233,8 @@ def flip_a_bit(path: Path) -> None:
 
 def test_a_checkpoint_of_other_networks_is_named(begun, digits, monkeypatch):
     """As after an update that changed a network, but not its settings."""
-    larger = training.start(replace(CONFIG, latent_dim=5))
-    monkeypatch.setattr(training, "start", lambda *_: larger)
+    larger = experiments.start(replace(CONFIG, latent_dim=5))
+    monkeypatch.setattr(experiments, "start", lambda *_: larger)
     with pytest.raises(runs.RunError, match=r"checkpoint\.safetensors doesn't fit the networks"):
         resume(begun, digits)
 
@@ -264,7 +264,7 @@ def test_a_run_comes_back_as_it_was_saved(whole, tmp_path):
 
 def test_a_finished_run_is_not_trained_again(whole, digits, tmp_path, monkeypatch):
     runs.save(whole, tmp_path / "run")
-    monkeypatch.setattr(runs.training, "train", None)
+    monkeypatch.setattr(experiments, "train", None)
     assert same(runs.train(CONFIG, digits, tmp_path / "run"), whole)
 
 
@@ -400,7 +400,7 @@ def test_a_recorded_run_says_what_it_is(folder):
     }  # fmt: skip
     assert len(run.provenance["commit"]) == 40
     assert len(run.provenance["seconds"]) == run.config.epochs
-    assert len(run.fingerprint) == 2 * training.FINGERPRINT_STEPS
+    assert len(run.fingerprint) == 2 * experiments.FINGERPRINT_STEPS
 
 
 def test_recorded_weights_fit_their_networks():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from gencomp_utils import data, evaluation, runs, training
+from gencomp_utils import data, evaluation, experiments, runs, training
 from gencomp_utils.networks import VAE, fully_connected
 from gencomp_utils.settings import ClassifierConfig, Config, DCGANConfig, VAEConfig
 
@@ -33,9 +33,9 @@ def unseen() -> torch.Tensor:
     return torch.tensor(data.load_stand_in().test_images[:20])
 
 
-def train(config: Config, images: tuple[torch.Tensor, torch.Tensor]) -> training.State:
-    state = training.start(config)
-    for _ in training.train(state, config, *images):
+def train(config: Config, images: tuple[torch.Tensor, torch.Tensor]) -> experiments.State:
+    state = experiments.start(config)
+    for _ in experiments.train(state, config, *images):
         pass
     return state
 
@@ -173,12 +173,12 @@ def test_each_epoch_sees_every_image_once_in_an_order_of_its_own(config, scaling
     seen: list[torch.Tensor] = []
     keep = getattr(training, scaling)
     monkeypatch.setattr(training, scaling, lambda batch: seen.append(batch) or keep(batch))
-    state = training.start(config)
+    state = experiments.start(config)
     numbered = torch.arange(300, dtype=torch.int16).reshape(-1, 1, 1).expand(-1, 28, 28)
     orders = []
     for epoch in range(2):
         seen.clear()
-        list(training.epoch_steps(state, config, numbered, numbered[:, 0, 0].long() % 10, epoch))
+        list(experiments.epoch_steps(state, config, numbered, numbered[:, 0, 0].long() % 10, epoch))
         orders.append(torch.cat(seen)[:, 0, 0].tolist())
     assert sorted(orders[0]) == sorted(orders[1]) == list(range(300))
     assert orders[0] != orders[1]
@@ -187,7 +187,7 @@ def test_each_epoch_sees_every_image_once_in_an_order_of_its_own(config, scaling
 @pytest.mark.parametrize(("k", "iterations"), [(1, 6), (2, 3), (4, 1)])
 def test_k_minibatches_are_shown_for_each_generator_step(images, k, iterations):
     config = replace(SMALL_GAME, k=k, epochs=1)
-    assert training.steps_in_epoch(config, images[0]) == iterations
+    assert experiments.steps_in_epoch(config, images[0]) == iterations
     assert train(config, images).losses[0].shape == (iterations, 2)
 
 
@@ -199,10 +199,10 @@ def test_too_few_images_for_an_iteration_are_refused(images):
 def test_annealing_ends_at_rest(images):
     """The last steps of an annealed training are small beside the first."""
     config = replace(SMALL_GAME, anneal=True)
-    state = training.start(config)
+    state = experiments.start(config)
     moved = []
     for epoch in range(config.epochs):
-        for _ in training.epoch_steps(state, config, *images, epoch):
+        for _ in experiments.epoch_steps(state, config, *images, epoch):
             moved.append(state.optimizers["generator"].param_groups[0]["lr"])
     assert moved[0] == config.learning_rate
     assert moved == sorted(moved, reverse=True)
@@ -218,8 +218,8 @@ def test_a_classifier_learns(images):
 def test_products_in_bfloat16_change_losses_little(images, config):
     losses, names = [], []
     for bfloat16 in (False, True):
-        state = training.start(config)
-        steps = list(training.epoch_steps(state, config, *images, 0, bfloat16))
+        state = experiments.start(config)
+        steps = list(experiments.epoch_steps(state, config, *images, 0, bfloat16))
         losses.append(steps[0][0])
         names.append(list(state.model.state_dict()))
         assert all(weight.dtype == torch.float32 for weight in state.model.parameters())
@@ -229,13 +229,15 @@ def test_products_in_bfloat16_change_losses_little(images, config):
 
 
 def test_small_steps_are_taken_in_float32():
-    assert not training.gains_from_bfloat16(VAEConfig(), "cpu")
+    assert not experiments.gains_from_bfloat16(VAEConfig(), "cpu")
 
 
 @pytest.mark.parametrize("config", [SMALL, SMALL_GAME], ids=kind_of)
 def test_a_loss_that_is_no_number_stops_training_and_says_what_to_try(images, config):
     config = replace(config, learning_rate=1e30)
-    with pytest.raises(training.TrainingDiverged, match=r"epoch [12] of 2; a learning_rate below"):
+    with pytest.raises(
+        experiments.TrainingDiverged, match=r"epoch [12] of 2; a learning_rate below"
+    ):
         train(config, images)
 
 
@@ -245,7 +247,7 @@ def test_a_loss_that_is_no_number_stops_training_and_says_what_to_try(images, co
 def off_by(run: runs.Run, config: Config) -> float:
     """Largest relative difference from the recorded losses; infinite where one is no number."""
     images, labels, _, _ = runs.split(config, data.load_mnist())
-    losses = np.array(training.fingerprint(config, images, labels))
+    losses = np.array(experiments.fingerprint(config, images, labels))
     recorded = np.array(run.fingerprint)
     return float(np.nan_to_num(np.abs(losses / recorded - 1), nan=np.inf).max())
 
@@ -254,7 +256,7 @@ def off_by(run: runs.Run, config: Config) -> float:
 @pytest.mark.parametrize("name", RECORDED)
 def test_the_first_losses_of_a_recorded_run_come_again(name, mnist):
     run = runs.load(runs.RECORDED / name)
-    assert len(run.fingerprint) == 2 * training.FINGERPRINT_STEPS
+    assert len(run.fingerprint) == 2 * experiments.FINGERPRINT_STEPS
     assert off_by(run, run.config) < 1e-4
 
 

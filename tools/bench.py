@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 
-from gencomp_utils import training
+from gencomp_utils import experiments, training
 from gencomp_utils.data import load_mnist
 from gencomp_utils.settings import DCGANConfig, VAEConfig
 
@@ -38,19 +38,20 @@ PLAIN_ADAM = 1e-3
 Loop = Iterator[object]
 
 
-class Digits(Dataset[Tensor]):
-    """Images that are opened and transformed one by one, as torchvision's are."""
+class Digits(Dataset[tuple[Tensor, int]]):
+    """Images that are opened and transformed one by one, as torchvision's MNIST and ToTensor do."""
 
     def __init__(self, images: np.ndarray, signed: bool) -> None:
-        self.images, self.signed = images, signed
+        self.images, self.signed = torch.tensor(images), signed
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, index: int) -> Tensor:
-        image = Image.fromarray(self.images[index])
-        pixels = torch.from_numpy(np.array(image, copy=True)).unsqueeze(0).float().div(255)
-        return pixels.sub(0.5).div(0.5) if self.signed else pixels
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        image = Image.fromarray(self.images[index].numpy())
+        pixels = torch.from_numpy(np.array(image, copy=True)).view(image.height, image.width, 1)
+        scaled = pixels.permute(2, 0, 1).contiguous().to(torch.float32).div(255)
+        return (scaled.sub(0.5).div(0.5) if self.signed else scaled), 0
 
 
 class FullyConnectedVAE(nn.Module):
@@ -74,12 +75,12 @@ class FullyConnectedVAE(nn.Module):
 def plain_batches(images: np.ndarray, batch_size: int, signed: bool) -> Iterator[Tensor]:
     loader = DataLoader(Digits(images, signed), batch_size, shuffle=True, drop_last=True)
     for _ in count():
-        yield from loader
+        for x, _ in loader:
+            yield x.to(DEVICE)
 
 
 def plain_vae(vae: nn.Module, optimizer: torch.optim.Optimizer, batches: Iterator[Tensor]) -> Loop:
     for x in batches:
-        x = x.to(DEVICE)
         optimizer.zero_grad()
         mean, log_variance = vae.encode(x)
         z = mean + torch.randn_like(mean) * torch.exp(0.5 * log_variance)
@@ -92,14 +93,13 @@ def plain_vae(vae: nn.Module, optimizer: torch.optim.Optimizer, batches: Iterato
 
 
 def plain_dcgan(config: DCGANConfig, batches: Iterator[Tensor]) -> Loop:
-    players = training.start(config, DEVICE).networks
+    players = experiments.start(config, DEVICE).networks
     generator, discriminator = players["generator"], players["discriminator"]
     rates = {"lr": config.learning_rate, "betas": (config.beta1, 0.999)}
     move_g = torch.optim.Adam(generator.parameters(), **rates)
     move_d = torch.optim.Adam(discriminator.parameters(), **rates)
     loss = nn.BCELoss()
     for x in batches:
-        x = x.to(DEVICE)
         ones, zeros = torch.ones(len(x), 1, device=DEVICE), torch.zeros(len(x), 1, device=DEVICE)
         discriminator.zero_grad()
         on_real = loss(torch.sigmoid(discriminator(x)), ones)
@@ -116,11 +116,11 @@ def plain_dcgan(config: DCGANConfig, batches: Iterator[Tensor]) -> Loop:
 
 
 def ours(config: VAEConfig | DCGANConfig, images: Tensor) -> Loop:
-    state = training.start(config, DEVICE)
+    state = experiments.start(config, DEVICE)
     no_labels = torch.empty(0)
-    bfloat16 = training.gains_from_bfloat16(config, DEVICE)
+    bfloat16 = experiments.gains_from_bfloat16(config, DEVICE)
     for epoch in count():
-        yield from training.epoch_steps(state, config, images, no_labels, epoch, bfloat16)
+        yield from experiments.epoch_steps(state, config, images, no_labels, epoch, bfloat16)
 
 
 def pair(name: str) -> tuple[int, Loop, Loop]:
@@ -141,7 +141,7 @@ def pair(name: str) -> tuple[int, Loop, Loop]:
             return 128, fast, plain_vae(plain, adam, plain_batches(digits, 128, signed=False))
         case "convolutional VAE":
             config = VAEConfig(batch_size=128)
-            plain = training.start(config, DEVICE)
+            plain = experiments.start(config, DEVICE)
             batches = plain_batches(digits, 128, signed=False)
             return 128, ours(config, images), plain_vae(plain.model, rmsprop(plain.model), batches)
         case _:
@@ -168,7 +168,8 @@ def seconds(loop: Loop, steps: int) -> float:
 def compare(name: str) -> dict[str, float]:
     """Time both loops in turns."""
     batch, fast, plain = pair(name)
-    seconds(fast, 3), seconds(plain, 3)
+    seconds(fast, 3)
+    seconds(plain, 3)
     times = [(seconds(fast, STEPS[name]), seconds(plain, STEPS[name])) for _ in range(ROUNDS)]
     return {
         "ours": batch / statistics.median(mine for mine, _ in times),

@@ -14,8 +14,9 @@ import torch
 
 from gencomp_utils import evaluation, runs
 from gencomp_utils.data import Digits, load_mnist
+from gencomp_utils.experiments import fingerprint
 from gencomp_utils.settings import ClassifierConfig, Config, DCGANConfig, VAEConfig
-from gencomp_utils.training import fingerprint, stream
+from gencomp_utils.training import stream
 
 WORK = Path(__file__).parent.parent / "_build" / "training"
 GRID = 601
