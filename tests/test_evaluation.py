@@ -1,11 +1,13 @@
 """Metrics of samples against known answers: Gaussians, identical sets, lost classes, copies."""
 
+import math
+
 import pytest
 import torch
 
-from gencomp_utils import data, evaluation, runs
+from gencomp_utils import data, evaluation, experiments, runs, training
 from gencomp_utils.networks import VAE, DCGANGenerator
-from gencomp_utils.settings import ClassifierConfig
+from gencomp_utils.settings import ClassifierConfig, VAEConfig
 
 
 def gaussian(count, mean=0.0, scale=1.0, features=4, seed=0):
@@ -159,6 +161,56 @@ def test_more_draws_tighten_the_bound_up_to_the_evidence():
     evidence = evaluation.log_evidence_grid(vae, few, points=201)
     assert means[2] == pytest.approx(evidence.mean().item(), abs=0.5)
     assert means[2] < evidence.mean().item() + 0.2
+
+
+# Bounds on log p(x)
+
+
+@pytest.fixture(scope="module")
+def vae() -> VAE:
+    """A network that has learned a little."""
+    digits = data.load_stand_in()
+    config = VAEConfig(epochs=4, batch_size=50)
+    state = experiments.start(config)
+    images, labels, _, _ = runs.split(config, digits)
+    for _ in experiments.train(state, config, images[:300], labels[:300]):
+        pass
+    return state.networks["vae"]
+
+
+@pytest.fixture(scope="module")
+def unseen() -> torch.Tensor:
+    return torch.tensor(data.load_stand_in().test_images[:20])
+
+
+def test_the_bound_stays_below_log_p(vae, unseen):
+    evidence = evaluation.log_evidence_grid(vae, unseen, points=201)
+    draws = torch.stack(
+        [evaluation.elbo(vae, unseen, torch.Generator().manual_seed(i)) for i in range(200)]
+    )
+    error = draws.std(dim=0) / math.sqrt(200)
+    assert (draws.mean(dim=0) < evidence + 4 * error).all()
+
+
+def test_the_grid_has_converged(vae, unseen):
+    coarse, fine = (evaluation.log_evidence_grid(vae, unseen, points) for points in (151, 301))
+    assert torch.allclose(coarse, fine, atol=1e-3)
+
+
+def test_the_grid_integrates_a_decoder_that_ignores_its_code():
+    vae = VAE(2, torch.Generator().manual_seed(0))
+    torch.nn.init.zeros_(vae.decoder[0].weight)
+    images = torch.randint(0, 256, (3, 28, 28), dtype=torch.uint8)
+    logits = vae.decode(torch.zeros(3, 2))
+    expected = -training.bernoulli_cross_entropy(logits, training.as_unit(images)).double()
+    evidence = evaluation.log_evidence_grid(vae, images, points=101)
+    assert torch.allclose(evidence, expected, atol=1e-3)
+
+
+def test_a_grid_over_more_than_two_dimensions_is_refused():
+    vae = VAE(3, torch.Generator().manual_seed(0))
+    with pytest.raises(ValueError, match="3 code dimensions, but a grid is feasible for 2"):
+        evaluation.log_evidence_grid(vae, torch.zeros(1, 28, 28, dtype=torch.uint8), 11)
 
 
 # Images of digits, and controls that each metric should or should not see
