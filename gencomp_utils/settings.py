@@ -135,7 +135,7 @@ class ClassifierConfig:
     Parameters
     ----------
     epochs : int
-        Passes over the training images, each time slightly turned, scaled and shifted.
+        Passes over the training images, each time slightly turned, scaled, shifted and blurred.
     batch_size : int
         Images in a step.
     learning_rate : float
@@ -154,7 +154,7 @@ class ClassifierConfig:
     1
     """
 
-    epochs: int = 8
+    epochs: int = 10
     batch_size: int = 128
     learning_rate: float = 4e-3
     seed: int = 0
