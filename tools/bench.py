@@ -89,7 +89,7 @@ def plain_vae(vae: nn.Module, optimizer: torch.optim.Optimizer, batches: Iterato
         loss = loss - 0.5 * torch.sum(1 + log_variance - mean.pow(2) - log_variance.exp())
         (loss / len(x)).backward()
         optimizer.step()
-        yield loss.item()
+        yield loss.item() / len(x)
 
 
 def plain_dcgan(config: DCGANConfig, batches: Iterator[Tensor]) -> Loop:
