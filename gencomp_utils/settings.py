@@ -30,7 +30,7 @@ class VAEConfig:
         Lower the learning rate to 0 along a half cosine, step by step.
     borrowed : int
         Test images, from the first on, that are trained on too. The report trains on 65,000 of
-        the 70,000 images in file order: 5,000 are borrowed.
+        the 70,000 images: if in the files' order, it borrows 5,000.
     seed : int
         Seed of weights, shuffles and noise.
 
