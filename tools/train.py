@@ -6,6 +6,8 @@ _build/training until a run is finished and measured.
 
 import argparse
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -121,8 +123,20 @@ class BudgetSpent(Exception):
     """The time that was given is over."""
 
 
-def stop(*_: Any) -> None:
-    raise BudgetSpent
+@contextmanager
+def budget(minutes: float | None) -> Iterator[None]:
+    """Raise BudgetSpent in the middle of whatever is done when the time is over."""
+
+    def stop(*_: Any) -> None:
+        raise BudgetSpent
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, 60 * minutes if minutes else 0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def main() -> None:
@@ -130,9 +144,6 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, help="stop after so long; call again to go on")
     parser.add_argument("--only", default="", help="record runs whose name begins so")
     wanted = parser.parse_args()
-    if wanted.minutes:
-        signal.signal(signal.SIGALRM, stop)
-        signal.setitimer(signal.ITIMER_REAL, wanted.minutes * 60)
     digits = load_mnist()
     missing = [
         config
@@ -142,9 +153,10 @@ def main() -> None:
     ]
     done = 0
     try:
-        for config in missing:
-            record(config, RUNS[config], digits)
-            done += 1
+        with budget(wanted.minutes):
+            for config in missing:
+                record(config, RUNS[config], digits)
+                done += 1
     except BudgetSpent:
         print("The time is over; the next call goes on from the last finished epoch.")
     print(f"{len(missing) - done} runs are missing.")
