@@ -144,7 +144,7 @@ def log_evidence_grid(vae: VAE, images: Tensor, points: int, half_width: float =
     log_cell = 2 * math.log(2 * half_width / (points - 1))
     pixels = as_unit(images).flatten(1)
     total = torch.full((len(images),), -math.inf, dtype=torch.float64, device=images.device)
-    for z in torch.cartesian_prod(axis, axis).split(2048):
+    for z in torch.cartesian_prod(axis, axis).split(512):
         logits = vae.decode(z).flatten(1)
         # log p(x|z) is linear in x: x · logits − Σ log(1 + exp(logits))
         log_weight = (
