@@ -134,7 +134,7 @@ def epoch_steps(
     for network in state.networks.values():
         network.train()
     optimizers = state.optimizers
-    with _in_bfloat16(state.networks.values()) if bfloat16 else nullcontext():
+    with in_bfloat16(state.networks.values()) if bfloat16 else nullcontext():
         match config, state.networks:
             case VAEConfig(), {"vae": VAE() as vae}:
                 yield from vae_epoch(vae, optimizers["vae"], images, config, epoch)
@@ -295,8 +295,16 @@ class _InBfloat16(nn.Module):
 
 
 @contextmanager
-def _in_bfloat16(networks: Iterable[nn.Module]) -> Iterator[None]:
-    """Let the parts of networks compute their products in bfloat16."""
+def in_bfloat16(networks: Iterable[nn.Module]) -> Iterator[None]:
+    """Let the parts of networks compute their products in bfloat16.
+
+    Weights, and what the parts return, stay in float32.
+
+    Parameters
+    ----------
+    networks : iterable of torch.nn.Module
+        Changed while the context lasts.
+    """
     parts = [
         (network, name, part) for network in networks for name, part in network.named_children()
     ]

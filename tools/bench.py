@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import count, islice
 from pathlib import Path
@@ -123,6 +124,15 @@ def ours(config: VAEConfig | DCGANConfig, images: Tensor) -> Loop:
         yield from experiments.epoch_steps(state, config, images, no_labels, epoch, bfloat16)
 
 
+def fully_connected(
+    vae: nn.Module, optimizer: torch.optim.Optimizer, config: VAEConfig, images: Tensor
+) -> Loop:
+    bfloat16 = experiments.gains_from_bfloat16(config, DEVICE)
+    with experiments.in_bfloat16([vae]) if bfloat16 else nullcontext():
+        for epoch in count():
+            yield from training.vae_epoch(vae, optimizer, images, config, epoch)
+
+
 def pair(name: str) -> tuple[int, Loop, Loop]:
     """Return the batch size, our loop and the plain one."""
     digits = load_mnist().train_images
@@ -133,12 +143,11 @@ def pair(name: str) -> tuple[int, Loop, Loop]:
             mine, plain = FullyConnectedVAE().to(DEVICE), FullyConnectedVAE().to(DEVICE)
             fused = torch.optim.Adam(mine.parameters(), PLAIN_ADAM, fused=True)
             adam = torch.optim.Adam(plain.parameters(), PLAIN_ADAM)
-            fast = (
-                step
-                for epoch in count()
-                for step in training.vae_epoch(mine, fused, images, config, epoch)
+            return (
+                128,
+                fully_connected(mine, fused, config, images),
+                plain_vae(plain, adam, plain_batches(digits, 128, signed=False)),
             )
-            return 128, fast, plain_vae(plain, adam, plain_batches(digits, 128, signed=False))
         case "convolutional VAE":
             config = VAEConfig(batch_size=128)
             plain = experiments.start(config, DEVICE)
