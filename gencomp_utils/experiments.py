@@ -26,8 +26,8 @@ from gencomp_utils.training import (
 FINGERPRINT_STEPS = 10
 _TRIED_STEPS = 10
 _LARGE_STEP = 64
-#: Names of the two losses that a step of each kind of training yields, in nats but for the
-#: share of errors.
+# Names of the two losses that a step of each kind of training yields, in nats but for the
+# share of errors.
 LOSSES = {
     VAEConfig: ("train_loss", "train_kl"),
     DCGANConfig: ("discriminator_loss", "generator_loss"),
@@ -46,7 +46,7 @@ class State:
     optimizers : dict of str to torch.optim.Optimizer
         That of each network.
     losses : list of Tensor, shape (steps, 2)
-        One entry an epoch, on the CPU: what each step yielded, by :data:`LOSSES`.
+        One entry an epoch, on the CPU: what each step yielded, by ``LOSSES``.
     history : list of dict
         One entry an epoch: the means of the losses, and what was measured after the epoch.
     """
@@ -129,7 +129,7 @@ def epoch_steps(
     Yields
     ------
     Tensor, shape (2,)
-        The step's two losses by :data:`LOSSES`, before the step; left on the device.
+        The step's two losses by ``LOSSES``, before the step; left on the device.
     """
     for network in state.networks.values():
         network.train()

@@ -49,8 +49,8 @@ class Run:
     ----------
     config : VAEConfig, DCGANConfig or ClassifierConfig
     history : list of dict
-        By epoch, the mean losses (:data:`gencomp_utils.experiments.LOSSES`) and what was measured
-        after it: of a generative model a sample (:class:`gencomp_utils.evaluation.Reference`),
+        By epoch, the mean losses (``experiments.LOSSES``) and what was measured
+        after it: of a generative model a sample (:class:`~gencomp_utils.evaluation.Reference`),
         of a VAE ``test_loss`` and ``test_kl`` too (nats per image), of a classifier
         ``test_accuracy``.
     losses : numpy.ndarray of float32, shape (steps, 2)
@@ -64,7 +64,7 @@ class Run:
     provenance : dict
         Data, library versions, device, precision, seconds by epoch (measuring left out), commit.
     fingerprint : list of float
-        By :func:`gencomp_utils.experiments.fingerprint`; of recorded runs only.
+        By :func:`~gencomp_utils.experiments.fingerprint`; of recorded runs only.
     metrics : dict of str to float
         What was measured on the finished network.
     """
