@@ -27,7 +27,8 @@ from gencomp_utils import data
 ROOT = Path(__file__).resolve().parent.parent
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 LEFT_OUT = ("skipped", "xfailed", "xpassed")
-COSTS = pytest.StashKey[dict[str, tuple[float, float]]]()
+# Fixtures that are costly to make, and in what order the tests that use them are begun.
+LONG_FIRST = {"site": 0, "torch_environment": 1}
 
 
 # The book and its chapters
@@ -274,17 +275,20 @@ def layer(folder: Path, below: Path) -> Path:
     return folder / "bin" / "python"
 
 
-# No silent skips, and what each chapter costs
+# Several processes, no silent skips, and what each chapter costs
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[COSTS] = {}
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep in one process what shares the built book, or an environment; long groups first."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+    items.sort(key=lambda item: LONG_FIRST.get(_group(item), len(LONG_FIRST)))
 
 
-@pytest.fixture(scope="session")
-def costs(pytestconfig: pytest.Config) -> dict[str, tuple[float, float]]:
-    """Seconds and megabytes by chapter, shown at the session's end."""
-    return pytestconfig.stash[COSTS]
+def _group(item: pytest.Item) -> str:
+    shared = [name for name in LONG_FIRST if name in getattr(item, "fixturenames", ())]
+    return shared[0] if shared else item.path.name
 
 
 def _left_out(config: pytest.Config) -> list[tuple[str, str]]:
@@ -301,7 +305,7 @@ def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    strict = os.environ.get("CI") == "true"
+    strict = os.environ.get("CI") == "true" and not hasattr(session.config, "workerinput")
     if strict and _left_out(session.config) and not session.exitstatus:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -309,10 +313,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    if costs := config.stash[COSTS]:
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    costs = [text for report in reports for name, text in report.user_properties if name == "cost"]
+    if costs:
         terminalreporter.section("what chapters cost")
-        for chapter, (seconds, megabytes) in costs.items():
-            terminalreporter.line(f"{seconds:5.1f} s {megabytes:6.0f} MB  {chapter}")
+        terminalreporter.write("".join(f"{cost}\n" for cost in costs))
     if left_out := _left_out(config):
         terminalreporter.section(f"left out: {len(left_out)}, a failure under CI=true")
         for name, reason in left_out:
