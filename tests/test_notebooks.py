@@ -96,6 +96,30 @@ def test_the_solutions_run_after_the_chapter(execution):
     assert not failed, "\n".join(failed)
 
 
+SUGGESTED = [
+    (chapter, change)
+    for chapter in CHAPTERS
+    for cell in read_notebook(chapter).cells
+    if cell.id == "settings"
+    for change in re.findall(r"\w+Config\(.*?\)", cell.source.partition("config = ")[0])
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("chapter", "change"), SUGGESTED)
+def test_a_chapter_runs_with_the_change_that_it_suggests(chapter, change, reader, tmp_path):
+    """On few images: what is promised here is that nothing after the training trips over it."""
+    notebook = read_notebook(chapter)
+    (cell,) = (cell for cell in notebook.cells if cell.id == "settings")
+    cell.source, count = re.subn(
+        r"^config = .*", f"config = settings.{change}", cell.source, flags=re.MULTILINE
+    )
+    assert count == 1
+    with kernel(sys.executable, tmp_path, reader | {"GENCOMP_STAND_IN": "1"}) as client:
+        failed = errors(execute(client, notebook.cells))
+    assert not failed, "\n".join(failed)
+
+
 @pytest.mark.slow
 def test_all_chapters_together_take_minutes(seconds):
     if set(seconds) != set(CHAPTERS):
