@@ -56,7 +56,7 @@ RUNS: dict[Config, set[str]] = {
     # As good as these networks get here: longer, with a falling learning rate.
     VAEConfig(epochs=30, anneal=True): WEIGHTS,
     VAEConfig(latent_dim=20, epochs=30, anneal=True): WEIGHTS,
-    DCGANConfig(epochs=40, anneal=True): WEIGHTS,
+    DCGANConfig(epochs=30, anneal=True): WEIGHTS,
 }
 
 
