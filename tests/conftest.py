@@ -238,13 +238,14 @@ def printed(cells: Iterable[NotebookNode], stream: str = "stdout") -> str:
 
 @pytest.fixture(scope="session")
 def reader(mnist: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Environment of a reader who has MNIST, a kernel, and nothing in the cache."""
+    """Environment of a reader who has MNIST, a kernel, no settings, and nothing in the cache."""
     import matplotlib.font_manager  # makes the list of fonts, so that no chapter has to
 
     ours = ("PYTHONPATH", "GENCOMP_BUILD", "GENCOMP_STAND_IN")
     inherited = {name: value for name, value in os.environ.items() if name not in ours}
     return inherited | {
         "GENCOMP_DATA_DIR": str(mnist),
+        "IPYTHONDIR": str(tmp_path_factory.mktemp("ipython")),
         "MPLCONFIGDIR": matplotlib.get_cachedir(),
         "XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache")),
     }
