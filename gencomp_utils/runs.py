@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import os
 import platform
 import shutil
 import subprocess
@@ -19,7 +18,8 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from gencomp_utils import __version__, experiments
+from gencomp_utils import __version__, checkpoints, experiments
+from gencomp_utils.checkpoints import RunError, part, write
 from gencomp_utils.data import Digits, cache_dir, load_digits
 from gencomp_utils.evaluation import Reference, accuracy, images_of, mean_loss
 from gencomp_utils.experiments import State
@@ -35,10 +35,6 @@ KINDS: dict[str, type[Config]] = {
     "classifier": ClassifierConfig,
 }
 Network = TypeVar("Network", bound=nn.Module)
-
-
-class RunError(RuntimeError):
-    """A run's folder can't be read or written, or doesn't hold what it should."""
 
 
 @dataclass(frozen=True)
@@ -239,7 +235,8 @@ def train(config: Config, digits: Digits, folder: Path, device: str | None = Non
     bfloat16 = experiments.gains_from_bfloat16(config, device)
     images, labels, test_images, test_labels = split(config, digits)
     identity = {"settings": json.dumps(asdict(config)), "data": digits.digest}
-    state, samples, seconds = _resume(folder, config, device, identity)
+    checkpoint = checkpoints.resume(folder, config, device, identity)
+    state, samples, seconds = checkpoint.state, checkpoint.samples, checkpoint.seconds
 
     images, labels = images.to(device), labels.to(device)
     steps = (config.epochs - len(state.history)) * experiments.steps_in_epoch(config, images)
@@ -257,7 +254,7 @@ def train(config: Config, digits: Digits, folder: Path, device: str | None = Non
         state.model.eval()
         state.history[-1] |= _measure(state, config, test_images, test_labels, reference)
         samples.append(_samples(state.model, config, test_images.device))
-        _save_checkpoint(folder, state, samples, seconds, identity)
+        checkpoints.save(checkpoint, folder, identity)
         started = time.perf_counter()
 
     run = Run(
@@ -269,7 +266,7 @@ def train(config: Config, digits: Digits, folder: Path, device: str | None = Non
         provenance=_provenance(digits, device, bfloat16, seconds),
     )
     save(run, folder)
-    (folder / _CHECKPOINT).unlink()
+    checkpoints.remove(folder)
     return load(folder)
 
 
@@ -372,9 +369,9 @@ def save(run: Run, folder: Path) -> None:
         "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
     }
     for name, content in files.items():
-        _write(folder / name, content)
+        write(folder / name, content)
     # Last, because this file says that the run is there.
-    _write(folder / "run.json", (json.dumps(summary, indent=1) + "\n").encode())
+    write(folder / "run.json", (json.dumps(summary, indent=1) + "\n").encode())
 
 
 def load(folder: Path) -> Run:
@@ -410,7 +407,7 @@ def load(folder: Path) -> Run:
             config=config,
             history=summary["history"],
             losses=arrays["losses"].float().numpy(),
-            weights={key: _large(value) for key, value in _part(arrays, "weights").items()},
+            weights={key: _large(value) for key, value in part(arrays, "weights").items()},
             samples=samples,
             fingerprint=summary["fingerprint"],
             provenance=summary["provenance"],
@@ -426,82 +423,6 @@ def _small(tensor: Tensor) -> Tensor:
 
 def _large(tensor: Tensor) -> Tensor:
     return tensor.float() if tensor.is_floating_point() else tensor
-
-
-_CHECKPOINT = "checkpoint.safetensors"
-
-
-def _save_checkpoint(
-    folder: Path,
-    state: State,
-    samples: list[np.ndarray],
-    seconds: list[float],
-    identity: dict[str, str],
-) -> None:
-    tensors = {"samples": torch.tensor(np.stack(samples))}
-    for epoch, losses in enumerate(state.losses):
-        tensors[f"losses.{epoch}"] = losses
-    for role, network in state.networks.items():
-        tensors |= {f"{role}.weights.{key}": value for key, value in network.state_dict().items()}
-        for index, slots in state.optimizers[role].state_dict()["state"].items():
-            tensors |= {f"{role}.slots.{index}.{slot}": value for slot, value in slots.items()}
-    metadata = identity | {
-        "progress": json.dumps({"history": state.history, "seconds": seconds}),
-        "sha256": _digest(tensors),
-    }
-    _write(folder / _CHECKPOINT, safetensors.torch.save(tensors, metadata=metadata))
-
-
-def _digest(tensors: dict[str, Tensor]) -> str:
-    """Sum up names and values, which the file format itself does not."""
-    sums = hashlib.sha256()
-    for key in sorted(tensors):
-        sums.update(key.encode() + tensors[key].cpu().contiguous().numpy().tobytes())
-    return sums.hexdigest()
-
-
-def _resume(
-    folder: Path, config: Config, device: str, identity: dict[str, str]
-) -> tuple[State, list[np.ndarray], list[float]]:
-    """Return the state at the last checkpoint, or a fresh one where there is none."""
-    state = experiments.start(config, device)
-    path = folder / _CHECKPOINT
-    if not path.exists():
-        return state, [], []
-    try:
-        with safetensors.safe_open(path, framework="pt", device=device) as file:
-            metadata = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (OSError, safetensors.SafetensorError) as error:
-        raise RunError(f"{path} can't be read: {error}. Delete it to start afresh.") from error
-    if {key: metadata.get(key) for key in identity} != identity:
-        raise RunError(f"{path} belongs to other settings or data. Delete it to start afresh.")
-    if metadata.get("sha256") != _digest(tensors):
-        raise RunError(f"{path} has been altered since it was written. Delete it to start afresh.")
-
-    progress = json.loads(metadata["progress"])
-    state.history = progress["history"]
-    losses = _part(tensors, "losses")
-    state.losses = [losses[str(epoch)].cpu() for epoch in range(len(state.history))]
-    try:
-        for role, network in state.networks.items():
-            network.load_state_dict(_part(tensors, f"{role}.weights"))
-            slots: dict[int, dict[str, Tensor]] = {}
-            for key, value in _part(tensors, f"{role}.slots").items():
-                index, slot = key.split(".")
-                slots.setdefault(int(index), {})[slot] = value
-            groups = state.optimizers[role].state_dict()["param_groups"]
-            state.optimizers[role].load_state_dict({"state": slots, "param_groups": groups})
-    except (RuntimeError, ValueError) as error:
-        raise RunError(
-            f"{path} doesn't fit the networks: {error}. Delete it to start afresh."
-        ) from error
-    return state, list(tensors["samples"].cpu().numpy()), progress["seconds"]
-
-
-def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    start = prefix + "."
-    return {key.removeprefix(start): t for key, t in tensors.items() if key.startswith(start)}
 
 
 def _provenance(
@@ -526,20 +447,3 @@ def _provenance(
         "numpy": np.__version__,
         "python": platform.python_version(),
     }
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all, even after a kill or a full disk."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with draft.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(draft, path)
-        finally:
-            draft.unlink(missing_ok=True)
-    except OSError as error:
-        raise RunError(f"{path} can't be written: {error.strerror}") from error

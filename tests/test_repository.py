@@ -28,6 +28,7 @@ LAYERS = [
     "settings",
     "training",
     "experiments",
+    "checkpoints",
     "evaluation",
     "runs",
     "figures",
