@@ -41,6 +41,8 @@ def test_what_is_missing_is_recorded_and_what_is_asked_for_is_kept(monkeypatch, 
     assert vae.weights
     assert (vae.losses.size, vae.samples.size) == (0, 0)
     assert vae.metrics["test_elbo"] < vae.metrics["test_importance_weighted"] < 0
+    assert 0.1 < vae.metrics["test_vote"] < 1
+    assert vae.metrics["copies"] <= vae.metrics["copies_asked"]
     assert dcgan.samples.shape == (1, 64, 28, 28)
     assert not dcgan.weights
     assert len(vae.fingerprint) == len(dcgan.fingerprint) == 20

@@ -13,17 +13,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from sklearn.neighbors import KNeighborsClassifier
+from torch import Tensor
 
 from gencomp_utils import evaluation, runs
 from gencomp_utils.data import Digits, load_mnist
 from gencomp_utils.experiments import fingerprint
+from gencomp_utils.networks import VAE
 from gencomp_utils.settings import ClassifierConfig, Config, DCGANConfig, VAEConfig
-from gencomp_utils.training import stream
+from gencomp_utils.training import as_unit, stream
 
 WORK = Path(__file__).parent.parent / "_build" / "training"
 GRID = 601
 BOUND_DRAWS = 20
 IMPORTANCE_DRAWS = 100
+VOTERS = 10
+ASKED_FOR_COPIES = 16
+HELD_OUT_STEP = 50
 
 # What of a run is kept in the repository, where 12 MB are allowed in all.
 EVERYTHING = {"weights", "losses", "samples"}
@@ -64,16 +70,17 @@ def measure(run: runs.Run, digits: Digits) -> dict[str, float]:
     """Measure what the history by epoch doesn't hold."""
     match run.config:
         case VAEConfig():
-            return measure_vae(run, torch.tensor(digits.test_images[run.config.borrowed :]))
+            return measure_bounds(run, digits) | measure_codes(run, digits)
         case ClassifierConfig():
             return measure_real_images(run, digits)
         case DCGANConfig():
             return {}
 
 
-def measure_vae(run: runs.Run, images: torch.Tensor) -> dict[str, float]:
+def measure_bounds(run: runs.Run, digits: Digits) -> dict[str, float]:
     """Measure the bound (with β = 1) on the test images, and log p(x) or a nearer bound."""
     vae, seed = run.vae(), run.config.seed
+    _, _, images, _ = runs.split(run.config, digits)
     bound = evaluation.elbo(vae, images, stream(seed, "evaluation"), BOUND_DRAWS)
     closer = evaluation.importance_weighted(
         vae, images, stream(seed, "importance"), IMPORTANCE_DRAWS
@@ -93,6 +100,35 @@ def measure_vae(run: runs.Run, images: torch.Tensor) -> dict[str, float]:
             "test_log_evidence_coarser_grid": coarser.mean().item(),
         }
     return metrics
+
+
+def measure_codes(run: runs.Run, digits: Digits) -> dict[str, float]:
+    """Measure what codes tell of the digit, and how many samples are copies of training images.
+
+    The vote is the share of test images whose digit is the most frequent among the nearest codes
+    of training images. A sample is a copy if it is nearer to a training image than all but 1 % of
+    decoded test images, which are as smooth as it is.
+    """
+    vae = run.vae()
+    images, labels, test_images, test_labels = runs.split(run.config, digits)
+    voters = KNeighborsClassifier(VOTERS).fit(codes(vae, images), labels)
+    right = voters.predict(codes(vae, test_images)) == test_labels.numpy()
+    z = torch.randn(ASKED_FOR_COPIES, vae.latent_dim, generator=stream(run.config.seed, "copies"))
+    decoded = evaluation.images_of(vae, codes(vae, test_images[::HELD_OUT_STEP]))
+    apart, _ = evaluation.nearest(torch.cat([evaluation.images_of(vae, z), decoded]), images)
+    samples, yardstick = apart.split([len(z), len(decoded)])
+    copies = samples < yardstick.quantile(0.01)
+    return {
+        "test_vote": right.mean().item(),
+        "copies": copies.sum().item(),
+        "copies_asked": ASKED_FOR_COPIES,
+    }
+
+
+@torch.no_grad()
+def codes(vae: VAE, images: Tensor) -> Tensor:
+    """Means of q(z|x)."""
+    return torch.cat([vae.encode(as_unit(block))[0] for block in images.split(500)])
 
 
 def measure_real_images(run: runs.Run, digits: Digits) -> dict[str, float]:
