@@ -18,7 +18,8 @@ check: lint  ## lint, types, unit tests, ledger, dialect: two minutes
 	GENCOMP_BUILD=1 $(BIN)/pytest -m "not slow"
 
 test: lint  ## everything: the book built, opened in a browser, run as in Colab and Binder
-	OMP_NUM_THREADS=1 GENCOMP_BUILD=1 $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
+	OMP_NUM_THREADS=1 GENCOMP_BUILD=1 $(BIN)/pytest --numprocesses auto --maxprocesses 4 \
+		--dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
 	$(BIN)/ruff check

@@ -27,8 +27,7 @@ from gencomp_utils import data
 ROOT = Path(__file__).resolve().parent.parent
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 LEFT_OUT = ("skipped", "xfailed", "xpassed")
-# Fixtures that are costly to make, and in what order the tests that use them are begun.
-LONG_FIRST = {"site": 0, "torch_environment": 1}
+LONG_FILES = ("test_pages.py", "test_colab.py", "test_notebooks.py", "test_no_data.py")
 
 
 # The book and its chapters
@@ -279,17 +278,10 @@ def layer(folder: Path, below: Path) -> Path:
 # Several processes, no silent skips, and what each chapter costs
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep in one process what shares the built book, or an environment; long groups first."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
-    items.sort(key=lambda item: LONG_FIRST.get(_group(item), len(LONG_FIRST)))
-
-
-def _group(item: pytest.Item) -> str:
-    shared = [name for name in LONG_FIRST if name in getattr(item, "fixturenames", ())]
-    return shared[0] if shared else item.path.name
+    """Begin with the long files: `make test` gives each file to one of its processes."""
+    order = {name: place for place, name in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
 
 
 def _left_out(config: pytest.Config) -> list[tuple[str, str]]:

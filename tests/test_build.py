@@ -7,17 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urljoin
 
 import nbformat
 import pytest
-from conftest import ROOT, export_tree, parse, run
-
-from gencomp_utils.data import MNIST_FILES
+from conftest import export_tree
 
 pytestmark = pytest.mark.slow
 
-PAGE_BYTES = 1_000_000
 TOC = "format: jb-book\nroot: book/tiny\nchapters:\n  - file: book/words\n"
 COUNT = 'import os\nwith open(os.environ["TINY_LOG"], "a") as log:\n    log.write(".")'
 
@@ -125,40 +121,3 @@ def test_a_broken_reference_fails_the_build_every_time(tiny, words):
         tiny.words.write_text(f"# Words\n\n{words}\n")
         assert tiny.fails(), f"built in spite of {words}"
         assert tiny.fails(), f"built the second time, in spite of {words}"
-
-
-# The book itself
-
-
-def test_the_book_is_built_once(site):
-    again = run([sys.executable, "tools/book.py"], ROOT)
-    assert again.splitlines()[-1].startswith("Nothing changed"), again
-
-
-def test_the_vae_page_says_which_images_it_shows(site, mnist):
-    text = parse(site / "book/mnist/vae.html").get_text()
-    missing = {"60,000", "10,000", *MNIST_FILES, *MNIST_FILES.values()} - set(text.split())
-    assert not missing, f"book/mnist/vae doesn't print {missing}"
-
-
-def test_a_page_adds_at_most_a_megabyte_to_the_theme(site, page, soup):
-    file = f"{page}.html"
-    sources = {urljoin(f"/{file}", image["src"]).lstrip("/") for image in soup("img", src=True)}
-    files = [file, *(source for source in sources if is_own_file(source))]
-    weight = sum((site / name).stat().st_size for name in files)
-    assert weight <= PAGE_BYTES, f"{page} weighs {weight:,} bytes: {files}"
-
-
-def is_own_file(source: str) -> bool:
-    return not source.startswith(("_static/", "data:", "http:", "https:"))
-
-
-def test_a_page_holds_no_widget_state(page, soup):
-    kinds = {script["type"] for script in soup("script", type=True)}
-    widgets = {kind for kind in kinds if kind.startswith("application/vnd.jupyter")}
-    assert not widgets, f"{page} holds {widgets}"
-
-
-def test_a_page_shows_no_stderr(page, soup):
-    shown = [element.get_text() for element in soup.select(".output.stderr")]
-    assert not shown, f"{page} shows {shown}"

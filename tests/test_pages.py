@@ -1,7 +1,8 @@
-"""Every page in a browser: light and dark, desktop and phone."""
+"""Every page of the built book: its files, then in a browser, light and dark, desktop and phone."""
 
 import io
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,11 +13,14 @@ import numpy as np
 import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
-from conftest import CHAPTERS, PAGES, ROOT, parse
+from conftest import CHAPTERS, PAGES, ROOT, parse, run
 from PIL import Image
+
+from gencomp_utils.data import MNIST_FILES
 
 pytestmark = pytest.mark.slow
 
+PAGE_BYTES = 1_000_000
 SCREENS = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1280, "height": 900}}
 THEMES = ("light", "dark")
 # The theme's own, and harmless: it loads one of its scripts twice.
@@ -82,6 +86,46 @@ PLAYER_STATE = """(player) => [
   player.querySelector("output").textContent,
   player.querySelector("input[type=range]").getAttribute("aria-valuetext"),
 ]"""
+
+
+# The files of the built book
+
+
+def test_the_book_is_built_once(site):
+    again = run([sys.executable, "tools/book.py"], ROOT)
+    assert again.splitlines()[-1].startswith("Nothing changed"), again
+
+
+def test_the_vae_page_says_which_images_it_shows(site, mnist):
+    text = parse(site / "book/mnist/vae.html").get_text()
+    missing = {"60,000", "10,000", *MNIST_FILES, *MNIST_FILES.values()} - set(text.split())
+    assert not missing, f"book/mnist/vae doesn't print {missing}"
+
+
+def test_a_page_adds_at_most_a_megabyte_to_the_theme(site, page, soup):
+    file = f"{page}.html"
+    sources = {urljoin(f"/{file}", image["src"]).lstrip("/") for image in soup("img", src=True)}
+    files = [file, *(source for source in sources if is_own_file(source))]
+    weight = sum((site / name).stat().st_size for name in files)
+    assert weight <= PAGE_BYTES, f"{page} weighs {weight:,} bytes: {files}"
+
+
+def is_own_file(source: str) -> bool:
+    return not source.startswith(("_static/", "data:", "http:", "https:"))
+
+
+def test_a_page_holds_no_widget_state(page, soup):
+    kinds = {script["type"] for script in soup("script", type=True)}
+    widgets = {kind for kind in kinds if kind.startswith("application/vnd.jupyter")}
+    assert not widgets, f"{page} holds {widgets}"
+
+
+def test_a_page_shows_no_stderr(page, soup):
+    shown = [element.get_text() for element in soup.select(".output.stderr")]
+    assert not shown, f"{page} shows {shown}"
+
+
+# In a browser
 
 
 @dataclass(frozen=True)
