@@ -65,6 +65,7 @@ def save(checkpoint: Checkpoint, folder: Path, identity: dict[str, str]) -> None
         for index, slots in state.optimizers[role].state_dict()["state"].items():
             tensors |= {f"{role}.slots.{index}.{slot}": value for slot, value in slots.items()}
     progress = {"history": state.history, "seconds": checkpoint.seconds}
+    tensors = {key: value.contiguous() for key, value in tensors.items()}
     metadata = identity | {"progress": json.dumps(progress), "sha256": _digest(tensors)}
     write(folder / _FILE, safetensors.torch.save(tensors, metadata=metadata))
 
@@ -111,10 +112,11 @@ def resume(folder: Path, config: Config, device: str, identity: dict[str, str]) 
     try:
         for role, network in state.networks.items():
             network.load_state_dict(part(tensors, f"{role}.weights"))
+            weights = list(network.parameters())
             slots: dict[int, dict[str, Tensor]] = {}
             for key, value in part(tensors, f"{role}.slots").items():
                 index, slot = key.split(".")
-                slots.setdefault(int(index), {})[slot] = value
+                slots.setdefault(int(index), {})[slot] = _laid_out(value, weights[int(index)])
             groups = state.optimizers[role].state_dict()["param_groups"]
             state.optimizers[role].load_state_dict({"state": slots, "param_groups": groups})
     except (RuntimeError, ValueError) as error:
@@ -182,6 +184,14 @@ def write(path: Path, content: bytes) -> None:
             draft.unlink(missing_ok=True)
     except OSError as error:
         raise RunError(f"{path} can't be written: {error.strerror}") from error
+
+
+def _laid_out(slot: Tensor, weight: Tensor) -> Tensor:
+    """Order an optimiser's slot in memory as its weight is.
+
+    Fused optimisers take both in the order of memory, whatever their strides say.
+    """
+    return torch.empty_like(weight).copy_(slot) if slot.shape == weight.shape else slot
 
 
 def _digest(tensors: dict[str, Tensor]) -> str:

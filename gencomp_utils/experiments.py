@@ -79,27 +79,38 @@ def start(config: Config, device: str = "cpu") -> State:
     -------
     State
     """
+    networks = _untrained(config)
+    for network in networks.values():
+        # A tenth faster in float32 on a processor without AVX-512.
+        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return State(
+        networks, {role: _optimizer(network, config) for role, network in networks.items()}
+    )
+
+
+def _untrained(config: Config) -> dict[str, nn.Module]:
     weights = stream(config.seed, "weights")
     match config:
         case VAEConfig():
-            vae = VAE(config.latent_dim, weights).to(device)
-            return State({"vae": vae}, {"vae": rmsprop_of(vae.parameters(), config)})
+            return {"vae": VAE(config.latent_dim, weights)}
         case DCGANConfig():
-            generator = DCGANGenerator(
-                config.latent_dim, weights, config.batch_norm, config.weight_std
-            ).to(device)
-            discriminator = DCGANDiscriminator(weights, config.batch_norm, config.weight_std)
-            players = {"generator": generator, "discriminator": discriminator.to(device)}
-            return State(
-                players,
-                {name: adam_of(player.parameters(), config) for name, player in players.items()},
-            )
+            choices = config.batch_norm, config.weight_std
+            return {
+                "generator": DCGANGenerator(config.latent_dim, weights, *choices),
+                "discriminator": DCGANDiscriminator(weights, *choices),
+            }
         case ClassifierConfig():
-            classifier = Classifier(weights).to(device)
-            optimizer = torch.optim.AdamW(
-                classifier.parameters(), lr=config.learning_rate, fused=True
-            )
-            return State({"classifier": classifier}, {"classifier": optimizer})
+            return {"classifier": Classifier(weights)}
+
+
+def _optimizer(network: nn.Module, config: Config) -> torch.optim.Optimizer:
+    match config:
+        case VAEConfig():
+            return rmsprop_of(network.parameters(), config)
+        case DCGANConfig():
+            return adam_of(network.parameters(), config)
+        case ClassifierConfig():
+            return torch.optim.AdamW(network.parameters(), lr=config.learning_rate, fused=True)
 
 
 def epoch_steps(

@@ -94,7 +94,7 @@ def plain_vae(vae: nn.Module, optimizer: torch.optim.Optimizer, batches: Iterato
 
 
 def plain_dcgan(config: DCGANConfig, batches: Iterator[Tensor]) -> Loop:
-    players = experiments.start(config, DEVICE).networks
+    players = in_plain_order(experiments.start(config, DEVICE).networks)
     generator, discriminator = players["generator"], players["discriminator"]
     rates = {"lr": config.learning_rate, "betas": (config.beta1, 0.999)}
     move_g = torch.optim.Adam(generator.parameters(), **rates)
@@ -150,13 +150,20 @@ def pair(name: str) -> tuple[int, Loop, Loop]:
             )
         case "convolutional VAE":
             config = VAEConfig(batch_size=128)
-            plain = experiments.start(config, DEVICE)
+            plain = in_plain_order(experiments.start(config, DEVICE).networks)["vae"]
             batches = plain_batches(digits, 128, signed=False)
-            return 128, ours(config, images), plain_vae(plain.model, rmsprop(plain.model), batches)
+            return 128, ours(config, images), plain_vae(plain, rmsprop(plain), batches)
         case _:
             game = DCGANConfig()
             batches = plain_batches(digits, game.batch_size, signed=True)
             return game.batch_size, ours(game, images), plain_dcgan(game, batches)
+
+
+def in_plain_order(networks: dict[str, nn.Module]) -> dict[str, nn.Module]:
+    """Lay out weights in memory as layers come, where ours have channels last."""
+    for network in networks.values():
+        network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    return networks
 
 
 def rmsprop(vae: nn.Module) -> torch.optim.RMSprop:
