@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import torch
 from sklearn.metrics import pairwise_distances_argmin_min
 from torch import Tensor
@@ -10,6 +11,7 @@ from gencomp_utils.networks import VAE, Classifier, DCGANGenerator
 from gencomp_utils.training import as_unit, bernoulli_cross_entropy, reparameterize, vae_loss
 
 _BLOCK = 1000
+_NEIGHBOUR_BLOCK = 5000  # 16 MB
 
 
 @torch.no_grad()
@@ -383,6 +385,11 @@ def nearest(images: Tensor, among: Tensor) -> tuple[Tensor, Tensor]:
     index : Tensor of int64, shape (n,)
         Which of `among` it is.
 
+    Raises
+    ------
+    ValueError
+        If there are none to choose from.
+
     Examples
     --------
     >>> blank, full = torch.zeros(1, 28, 28), torch.full((1, 28, 28), 255)
@@ -390,11 +397,22 @@ def nearest(images: Tensor, among: Tensor) -> tuple[Tensor, Tensor]:
     >>> distance.item(), index.item()
     (0.0, 1)
     """
-    queries, candidates = (
-        some.cpu().flatten(1).float().div_(255).numpy() for some in (images, among)
-    )
-    index, distance = pairwise_distances_argmin_min(queries, candidates)
-    return torch.from_numpy(distance), torch.from_numpy(index)
+    if len(among) == 0:
+        raise ValueError("among has no images, but must have at least one")
+    queries = _flat(images)
+    least = np.full(len(images), np.inf)
+    index = np.zeros(len(images), dtype=np.int64)
+    for start in range(0, len(among), _NEIGHBOUR_BLOCK):
+        block = _flat(among[start : start + _NEIGHBOUR_BLOCK])
+        at, distance = pairwise_distances_argmin_min(queries, block)
+        nearer = distance < least
+        least[nearer], index[nearer] = distance[nearer], start + at[nearer]
+    return torch.from_numpy(least), torch.from_numpy(index)
+
+
+def _flat(images: Tensor) -> np.ndarray:
+    pixels: np.ndarray = images.cpu().flatten(1).float().div_(255).numpy()
+    return pixels
 
 
 def sharpness(images: Tensor) -> Tensor:

@@ -42,6 +42,45 @@ def say(text: str, **values: object) -> None:
     display(Markdown(text.format(**values)))
 
 
+def say_verdict(
+    name: str, verdict: str, *, claim: str, threshold: str, measured: str, trainings: str
+) -> None:
+    """Display what became of a claim, as a small table.
+
+    Parameters
+    ----------
+    name : str
+        What the claim is called.
+    verdict : str
+        Such as ``"holds"``.
+    claim, threshold, measured, trainings : str
+        What is claimed, by which number it holds, what was measured (with its 95 % interval), and
+        on how many trainings.
+
+    Examples
+    --------
+    >>> say_verdict(
+    ...     "Heads",
+    ...     "undecided",
+    ...     claim="heads come up more often",
+    ...     threshold="share above 0.5",
+    ...     measured="0.60 (0.26 to 0.94)",
+    ...     trainings="10 throws",
+    ... )
+    <IPython.core.display.Markdown object>
+    """
+    say(
+        "| {name} | **{verdict}** |\n|---|---|\n| claim | {claim} |\n| threshold | {threshold} |\n"
+        "| measured, with its 95 % interval | {measured} |\n| trainings | {trainings} |\n",
+        name=name,
+        verdict=verdict,
+        claim=claim,
+        threshold=threshold,
+        measured=measured,
+        trainings=trainings,
+    )
+
+
 def describe_data(digits: Digits) -> None:
     """Display what the images of this page are: MNIST and its files, or a notice that they aren't.
 

@@ -134,6 +134,21 @@ def test_the_nearest_image_is_found():
     assert distance[0] == pytest.approx(by_hand.min().item(), rel=1e-4)
 
 
+def test_the_nearest_image_is_found_among_many():
+    """Twins far apart: the first of them counts, whichever block the second lies in."""
+    among = images(12_000)
+    wanted = torch.tensor([3, 7_000, 11_999])
+    among[10_500], among[11_000] = among[3], among[7_000]
+    distance, index = evaluation.nearest(among[wanted], among)
+    assert torch.equal(index, wanted)
+    assert distance.max() < 1e-6
+
+
+def test_none_is_nearest_among_none():
+    with pytest.raises(ValueError, match="among has no images"):
+        evaluation.nearest(images(3), images(0))
+
+
 def test_blur_lowers_sharpness_and_noise_raises_it():
     square = torch.zeros(1, 28, 28)
     square[:, 8:20, 8:20] = 255
