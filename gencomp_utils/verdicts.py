@@ -134,7 +134,7 @@ def side(ends: Interval, low: float = -math.inf, high: float = math.inf) -> Word
     'undecided'
     """
     if low > high:
-        raise ValueError(f"low is {low}, but must not be above high, which is {high}")
+        raise ValueError(f"low is {low}, but must be at most high, {high}")
     if low <= ends.low and ends.high <= high:
         return "holds"
     return "fails" if ends.high < low or high < ends.low else "undecided"

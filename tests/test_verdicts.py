@@ -73,7 +73,7 @@ def test_a_verdict_asks_where_the_whole_interval_lies(low, high, word):
 
 
 def test_bounds_the_wrong_way_round_are_refused():
-    with pytest.raises(ValueError, match="low is 2, but must not be above high, which is 1"):
+    with pytest.raises(ValueError, match="low is 2, but must be at most high, 1"):
         verdicts.side(Interval(0.7, 0.6, 0.8), 2, 1)
 
 
