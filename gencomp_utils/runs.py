@@ -261,7 +261,7 @@ def train(config: Config, digits: Digits, folder: Path, device: str | None = Non
         config=config,
         history=state.history,
         losses=torch.cat(state.losses).numpy(),
-        weights={key: value.cpu().contiguous() for key, value in state.model.state_dict().items()},
+        weights={key: value.cpu() for key, value in state.model.state_dict().items()},
         samples=np.stack(samples),
         provenance=_provenance(digits, device, bfloat16, seconds),
     )
@@ -418,7 +418,7 @@ def load(folder: Path) -> Run:
 
 
 def _small(tensor: Tensor) -> Tensor:
-    return tensor.half() if tensor.is_floating_point() else tensor
+    return (tensor.half() if tensor.is_floating_point() else tensor).contiguous()
 
 
 def _large(tensor: Tensor) -> Tensor:
