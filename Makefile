@@ -1,12 +1,28 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
+LOWEST := _build/lowest
 TORCH := $(shell grep ^torch== requirements.txt)
 # Without an NVIDIA driver, PyTorch's CPU build: the common one brings gigabytes of CUDA.
 TORCH_INDEX := $(shell [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/dev/null 2>&1 \
 	&& echo --no-deps --retries 0 --extra-index-url https://download.pytorch.org/whl/cpu)
 
-.PHONY: help book lint check test train bench serve lab address pins clean
+# Whether an environment can be made at all, in one sentence, by whatever Python there is.
+define CHECK_PYTHON
+import sys
+if sys.version_info < (3, 11):
+    sys.exit("$(PYTHON) is Python %d.%d, and the book needs 3.11 or later: install one and type, "
+             "for example, make book PYTHON=python3.12" % sys.version_info[:2])
+try:
+    import ensurepip, venv
+except ImportError:
+    sys.exit("$(PYTHON) can make no environment, for want of its venv module: on Debian and Ubuntu "
+             "type sudo apt-get install python%d.%d-venv" % sys.version_info[:2])
+endef
+export CHECK_PYTHON
+
+.PHONY: help book lint check test lowest browser train bench serve lab address pins clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -17,9 +33,21 @@ book: $(READY)  ## build the book into _build/html
 check: lint  ## lint, types, unit tests, ledger, dialect: two minutes
 	GENCOMP_BUILD=1 $(BIN)/pytest -m "not slow"
 
-test: lint  ## everything: the book built, opened in a browser, run as in Colab and Binder
+test: lint browser  ## everything: the book built, opened in a browser, run as in Colab and Binder
 	OMP_NUM_THREADS=1 GENCOMP_BUILD=1 $(BIN)/pytest --numprocesses auto --maxprocesses 4 \
 		--dist loadfile --no-loadscope-reorder
+
+lowest:  ## unit tests with the lowest version of each dependency: 7 GB with a GPU's libraries
+	@mkdir -p _build && $(PYTHON) tools/lowest.py > $(LOWEST).txt
+	$(PYTHON) -m venv --clear $(LOWEST)
+	$(LOWEST)/bin/pip install --quiet --disable-pip-version-check $(TORCH_INDEX) \
+		$$(grep ^torch== $(LOWEST).txt)
+	$(LOWEST)/bin/pip install --quiet --disable-pip-version-check --constraint $(LOWEST).txt \
+		--editable ".[book,test]"
+	GENCOMP_BUILD=1 $(LOWEST)/bin/pytest -m "not slow and not pinned"
+
+browser: $(READY)
+	@$(BIN)/python tools/browser.py
 
 lint: $(READY)
 	$(BIN)/ruff check
@@ -49,9 +77,14 @@ clean:  ## remove what was built; the environment in .venv stays
 	rm -rf _build test-report
 
 $(READY): requirements.txt pyproject.toml
+	@command -v "$(PYTHON)" >/dev/null || { echo "There is no $(PYTHON) here: install Python 3.11" \
+		"or later, or name yours, for example: make book PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c "$$CHECK_PYTHON"
+	@test "$$(cat $@ 2>/dev/null)" = "$$($(PYTHON) -V)" || rm -rf .venv
 	@echo "Making the environment in .venv: a minute or two, 2 GB."
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check $(TORCH_INDEX) $(TORCH)
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@touch $@
+	@{ $(PYTHON) -m venv .venv \
+		&& $(INSTALL) $(TORCH_INDEX) $(TORCH) \
+		&& $(INSTALL) -r requirements.txt \
+		&& $(INSTALL) --no-deps --no-build-isolation -e .; \
+	} || { test -e $@ || rm -rf .venv; exit 1; }
+	@$(PYTHON) -V > $@

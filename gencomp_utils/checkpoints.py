@@ -1,177 +1,123 @@
 """How far a training has come, on disk: written whole after each epoch, read to go on with it."""
 
 import hashlib
-import json
+import io
 import os
-from dataclasses import dataclass, field
+import time
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-import safetensors
-import safetensors.torch
 import torch
-from torch import Tensor
 
-from gencomp_utils import experiments
-from gencomp_utils.experiments import State
-from gencomp_utils.settings import Config
+from gencomp_utils.models.base import State
 
-_FILE = "checkpoint.safetensors"
+_FILE = "checkpoint.pt"
+_CHECKSUM_BYTES = 32
+_LEFT_BEHIND_S = 3600
 
 
 class RunError(RuntimeError):
     """A run's folder can't be read or written, or doesn't hold what it should."""
 
 
-@dataclass(frozen=True)
-class Checkpoint:
-    """A training after an epoch.
-
-    Attributes
-    ----------
-    state : State
-    samples : list of array of uint8, shape (64, 28, 28)
-        One entry an epoch: images of draws that stay the same.
-    seconds : list of float
-        One entry an epoch.
-    """
-
-    state: State
-    samples: list[np.ndarray] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-
-
-def save(checkpoint: Checkpoint, folder: Path, identity: dict[str, str]) -> None:
-    """Replace a folder's checkpoint by a newer one.
+def save(state: State, folder: Path, identity: dict[str, Any]) -> None:
+    """Replace a folder's checkpoint by a newer one, or leave the older one there.
 
     Parameters
     ----------
-    checkpoint : Checkpoint
-    folder : pathlib.Path
-    identity : dict of str to str
+    identity
         What the training is of; asked for again by :func:`resume`.
-
-    Raises
-    ------
-    RunError
-        If it can't be written; then the older one is still there.
-    """
-    state = checkpoint.state
-    tensors = {"samples": torch.tensor(np.stack(checkpoint.samples))}
-    for epoch, losses in enumerate(state.losses):
-        tensors[f"losses.{epoch}"] = losses
-    for role, network in state.networks.items():
-        tensors |= {f"{role}.weights.{key}": value for key, value in network.state_dict().items()}
-        for index, slots in state.optimizers[role].state_dict()["state"].items():
-            tensors |= {f"{role}.slots.{index}.{slot}": value for slot, value in slots.items()}
-    progress = {"history": state.history, "seconds": checkpoint.seconds}
-    tensors = {key: value.contiguous() for key, value in tensors.items()}
-    metadata = identity | {"progress": json.dumps(progress), "sha256": _digest(tensors)}
-    write(folder / _FILE, safetensors.torch.save(tensors, metadata=metadata))
-
-
-def resume(folder: Path, config: Config, device: str, identity: dict[str, str]) -> Checkpoint:
-    """Return what the last checkpoint holds, or a fresh start where there is none.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-    config : VAEConfig, DCGANConfig or ClassifierConfig
-    device : str
-        Where the training goes on.
-    identity : dict of str to str
-
-    Returns
-    -------
-    Checkpoint
-
-    Raises
-    ------
-    RunError
-        If the checkpoint can't be read, was altered, or is of another training.
-    """
-    state = experiments.start(config, device)
-    path = folder / _FILE
-    if not path.exists():
-        return Checkpoint(state)
-    try:
-        with safetensors.safe_open(path, framework="pt", device=device) as file:
-            metadata = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (OSError, safetensors.SafetensorError) as error:
-        raise RunError(f"{path} can't be read: {error}. Delete it to start afresh.") from error
-    if {key: metadata.get(key) for key in identity} != identity:
-        raise RunError(f"{path} belongs to other settings or data. Delete it to start afresh.")
-    if metadata.get("sha256") != _digest(tensors):
-        raise RunError(f"{path} has been altered since it was written. Delete it to start afresh.")
-
-    progress = json.loads(metadata["progress"])
-    state.history = progress["history"]
-    losses = part(tensors, "losses")
-    state.losses = [losses[str(epoch)].cpu() for epoch in range(len(state.history))]
-    try:
-        for role, network in state.networks.items():
-            network.load_state_dict(part(tensors, f"{role}.weights"))
-            weights = list(network.parameters())
-            slots: dict[int, dict[str, Tensor]] = {}
-            for key, value in part(tensors, f"{role}.slots").items():
-                index, slot = key.split(".")
-                slots.setdefault(int(index), {})[slot] = _laid_out(value, weights[int(index)])
-            groups = state.optimizers[role].state_dict()["param_groups"]
-            state.optimizers[role].load_state_dict({"state": slots, "param_groups": groups})
-    except (RuntimeError, ValueError) as error:
-        raise RunError(
-            f"{path} doesn't fit the networks: {error}. Delete it to start afresh."
-        ) from error
-    return Checkpoint(state, list(tensors["samples"].cpu().numpy()), progress["seconds"])
-
-
-def remove(folder: Path) -> None:
-    """Delete a folder's checkpoint, because the run is finished.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-    """
-    (folder / _FILE).unlink()
-
-
-def part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Give the tensors whose names begin with a prefix and a dot, without these.
-
-    Parameters
-    ----------
-    tensors : dict of str to Tensor
-    prefix : str
-
-    Returns
-    -------
-    dict of str to Tensor
-
-    Examples
-    --------
-    >>> part({"losses.0": torch.zeros(2), "samples": torch.zeros(3)}, "losses")
-    {'0': tensor([0., 0.])}
-    """
-    start = prefix + "."
-    return {key.removeprefix(start): t for key, t in tensors.items() if key.startswith(start)}
-
-
-def write(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all, even after a kill or a full disk.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        Its folder is made where it is missing.
-    content : bytes
 
     Raises
     ------
     RunError
         If it can't be written.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    content = {
+        "identity": identity,
+        "networks": {role: network.state_dict() for role, network in state.networks.items()},
+        "optimizers": {role: moves.state_dict() for role, moves in state.optimizers.items()},
+        "losses": state.losses,
+        "history": state.history,
+        "samples": state.samples,
+        "seconds": state.seconds,
+    }
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    saved = buffer.getvalue()
+    write(folder / _FILE, hashlib.sha256(saved).digest() + saved)
+
+
+def resume(state: State, folder: Path, identity: dict[str, Any]) -> None:
+    """Bring a fresh start to where the folder's checkpoint stands, if there is one.
+
+    Raises
+    ------
+    RunError
+        If the checkpoint can't be read, was altered, or is of another training.
+    """
+    path = folder / _FILE
+    if not path.exists():
+        return
+    content = read(path)
+    if content["identity"] != identity:
+        raise RunError(f"{path} belongs to other settings or data. Delete it to start afresh.")
+    try:
+        for role, network in state.networks.items():
+            network.load_state_dict(content["networks"][role])
+            state.optimizers[role].load_state_dict(content["optimizers"][role])
+    except (RuntimeError, ValueError, KeyError) as error:
+        raise RunError(
+            f"{path} doesn't fit the networks: {error}. Delete it to start afresh."
+        ) from error
+    for part in ("losses", "history", "samples", "seconds"):
+        setattr(state, part, content[part])
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read what :func:`save` wrote, on the CPU.
+
+    Raises
+    ------
+    RunError
+        If the file can't be read, or was cut or altered since it was written.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise RunError(f"{path} can't be read: {error}. Delete it to start afresh.") from error
+    checksum, saved = content[:_CHECKSUM_BYTES], content[_CHECKSUM_BYTES:]
+    if hashlib.sha256(saved).digest() != checksum:
+        raise RunError(
+            f"{path} has been cut or altered since it was written. Delete it to start afresh."
+        )
+    held: dict[str, Any] = torch.load(io.BytesIO(saved), map_location="cpu", weights_only=True)
+    return held
+
+
+def remove(folder: Path) -> None:
+    """Delete a folder's checkpoint, because the run is finished, and drafts that were left behind.
+
+    Another process may train the same settings: its checkpoint may be gone already, and its draft
+    is young.
+    """
+    (folder / _FILE).unlink(missing_ok=True)
+    for draft in folder.glob(".*.draft"):
+        if time.time() - draft.stat().st_mtime > _LEFT_BEHIND_S:
+            draft.unlink(missing_ok=True)
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file so that it is there whole or not at all, even after a kill or a full disk.
+
+    Its folder is made where it is missing.
+
+    Raises
+    ------
+    RunError
+        If it can't be written.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -184,19 +130,3 @@ def write(path: Path, content: bytes) -> None:
             draft.unlink(missing_ok=True)
     except OSError as error:
         raise RunError(f"{path} can't be written: {error.strerror}") from error
-
-
-def _laid_out(slot: Tensor, weight: Tensor) -> Tensor:
-    """Order an optimiser's slot in memory as its weight is.
-
-    Fused optimisers take both in the order of memory, whatever their strides say.
-    """
-    return torch.empty_like(weight).copy_(slot) if slot.shape == weight.shape else slot
-
-
-def _digest(tensors: dict[str, Tensor]) -> str:
-    """Sum up names and values, which the file format itself does not."""
-    sums = hashlib.sha256()
-    for key in sorted(tensors):
-        sums.update(key.encode() + tensors[key].cpu().contiguous().numpy().tobytes())
-    return sums.hexdigest()

@@ -14,44 +14,56 @@ LogDensity = Function
 Sampler = Callable[[np.random.Generator, int], NDArray[Any]]
 
 SUM_TOLERANCE = 1e-9
-_QUADRATURE_TOLERANCE = 1e-11
-_MAX_SUBDIVISIONS = 1000
+_TOLERANCE = 1e-11
+_SUBDIVISIONS = 1000
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A Monte Carlo estimate.
+    """A Monte Carlo estimate and its standard error (NaN where the value is infinite), in nats.
 
-    Attributes
-    ----------
-    value : float
-        The estimate, in nats.
-    standard_error : float
-        Its standard error, in nats.
+    Formatted, it says both by the one format.
 
     Examples
     --------
-    >>> estimate = Estimate(value=0.5, standard_error=0.01)
-    >>> abs(estimate.value - 0.51) < 4 * estimate.standard_error
-    True
+    >>> estimate = Estimate(value=0.5, standard_error=0.0125)
+    >>> f"{estimate:.2f} nats"
+    '0.50 ± 0.01 nats'
+    >>> print(estimate)
+    0.5 ± 0.0125
     """
 
     value: float
     standard_error: float
 
+    def __format__(self, form: str) -> str:
+        return f"{self.value:{form}} ± {self.standard_error:{form}}"
+
+    def __str__(self) -> str:
+        return format(self)
+
+
+def refuse(
+    name: str, array: FloatArray, bad: NDArray[np.bool_], must: str, remedy: str, found: str = "is"
+) -> None:
+    """Raise a ValueError that shows the first value of `array` that is `bad`, if there is one.
+
+    It calls the argument `name` and says what it `must` do, what was `found`, and the `remedy`.
+
+    Examples
+    --------
+    >>> refuse("n", np.array([2.0, 3.0]), np.array([False, True]), "be even", "double it")
+    Traceback (most recent call last):
+    ValueError: n must be even, but n[1] is 3; double it
+    """
+    if bad.any():
+        index = tuple(np.argwhere(bad)[0].tolist())
+        entry = f"{name}[{', '.join(map(str, index))}]" if index else name
+        raise ValueError(f"{name} must {must}, but {entry} {found} {array[index]:.10g}; {remedy}")
+
 
 def probabilities(name: str, values: ArrayLike) -> FloatArray:
-    """Check that values are distributions along the last axis.
-
-    Parameters
-    ----------
-    name : str
-        What an error calls them.
-    values : array_like, shape (..., n)
-
-    Returns
-    -------
-    ndarray of float64, shape (..., n)
+    """Check that values, shape (..., n), are distributions along the last axis, called `name`.
 
     Raises
     ------
@@ -69,39 +81,18 @@ def probabilities(name: str, values: ArrayLike) -> FloatArray:
             f"{name} must have at least one axis, but is the number {array}; "
             "a distribution on one point is [1.0]"
         )
-    if (array < 0.0).any():
-        index = _first(array < 0.0)
-        raise ValueError(
-            f"{name} must not be negative, but {_entry(name, index)} is {array[index]:.10g}; "
-            "probabilities lie between 0 and 1"
-        )
-    sums = array.sum(axis=-1)
-    if (np.abs(sums - 1.0) > SUM_TOLERANCE).any():
-        index = _first(np.abs(sums - 1.0) > SUM_TOLERANCE)
-        raise ValueError(
-            f"{name} must sum to 1 along the last axis, but {_entry(name, index)} sums to "
-            f"{sums[index]:.10g}; divide by {name}.sum(axis=-1, keepdims=True) if these are counts"
-        )
+    refuse(name, array, array < 0.0, "not be negative", "probabilities lie between 0 and 1")
+    sums = np.asarray(array.sum(axis=-1))
+    bad = np.abs(sums - 1.0) > SUM_TOLERANCE
+    remedy = f"divide by {name}.sum(axis=-1, keepdims=True) if these are counts"
+    refuse(name, sums, bad, "sum to 1 along the last axis", remedy, found="sums to")
     return array
 
 
 def probabilities_alike(**named: ArrayLike) -> tuple[FloatArray, ...]:
-    """Check that arguments are distributions of one shape; nothing is broadcast.
+    """Check that arguments are distributions of one shape (..., n); nothing is broadcast.
 
-    Parameters
-    ----------
-    **named : array_like, shape (..., n)
-        Arguments by the name that an error calls them.
-
-    Returns
-    -------
-    tuple of ndarray of float64, shape (..., n)
-
-    Raises
-    ------
-    ValueError
-        If one isn't a distribution along its last axis (see :func:`probabilities`), or the shapes
-        differ.
+    A ValueError if :func:`probabilities` refuses one, or the shapes differ.
 
     Examples
     --------
@@ -121,22 +112,7 @@ def probabilities_alike(**named: ArrayLike) -> tuple[FloatArray, ...]:
 
 
 def finite(name: str, values: ArrayLike) -> FloatArray:
-    """Check that values are finite numbers.
-
-    Parameters
-    ----------
-    name : str
-        What an error calls them.
-    values : array_like
-
-    Returns
-    -------
-    ndarray of float64
-
-    Raises
-    ------
-    ValueError
-        If there are none, or one is infinite or NaN.
+    """Check that values, of any shape, are finite numbers: a ValueError if there are none, too.
 
     Examples
     --------
@@ -148,32 +124,13 @@ def finite(name: str, values: ArrayLike) -> FloatArray:
         raise ValueError(
             f"{name} must not be empty, but has shape {array.shape}; give at least one number"
         )
-    if not np.isfinite(array).all():
-        index = _first(~np.isfinite(array))
-        raise ValueError(
-            f"{name} must be finite, but {_entry(name, index)} is {array[index]}; "
-            "look for a division by zero or a logarithm of zero before this call"
-        )
+    remedy = "look for a division by zero or a logarithm of zero before this call"
+    refuse(name, array, ~np.isfinite(array), "be finite", remedy)
     return array
 
 
 def positive(name: str, values: ArrayLike) -> FloatArray:
-    """Check that values are finite and above 0, as standard deviations are.
-
-    Parameters
-    ----------
-    name : str
-        What an error calls them.
-    values : array_like
-
-    Returns
-    -------
-    ndarray of float64
-
-    Raises
-    ------
-    ValueError
-        If there are none, or one is infinite, NaN, zero or negative.
+    """Check that values are finite and above 0, as standard deviations are, or raise ValueError.
 
     Examples
     --------
@@ -181,12 +138,8 @@ def positive(name: str, values: ArrayLike) -> FloatArray:
     array(0.5)
     """
     array = finite(name, values)
-    if (array <= 0.0).any():
-        index = _first(array <= 0.0)
-        raise ValueError(
-            f"{name} must be positive, but {_entry(name, index)} is {array[index]:.10g}; "
-            "give a standard deviation, not its logarithm"
-        )
+    remedy = "give a standard deviation, not its logarithm"
+    refuse(name, array, array <= 0.0, "be positive", remedy)
     return array
 
 
@@ -196,22 +149,17 @@ def integrate(
     high: float,
     **log_densities: LogDensity,
 ) -> list[float]:
-    """Integrate functions of x and of log-densities at x over an interval, adaptively.
+    """Integrate functions of x and of log-densities at x over an interval, to 1e-11 or better.
 
     Parameters
     ----------
-    integrands : callable
+    integrands
         Takes points of shape (k,) and each log-density's values there, and returns a list of
         arrays of shape (k,), one for each integral.
-    low, high : float
+    low, high
         The interval. It must hold all of each density but 1e-9.
-    **log_densities : callable
+    **log_densities
         By the name that an error calls them: from points of shape (k,) to values of shape (k,).
-
-    Returns
-    -------
-    list of float
-        The integrals, to 1e-11, absolute or relative.
 
     Raises
     ------
@@ -227,58 +175,36 @@ def integrate(
     >>> print(f"{mean:.9f}")
     1.000000000
     """
-    if not (np.isfinite(low) and np.isfinite(high) and low < high):
+    if not -np.inf < low < high < np.inf:
         raise ValueError(
             f"low and high must be finite with low < high, but are {low} and {high}; "
             "for Gaussians take every mean and 8 standard deviations to both sides"
         )
 
-    def masses_and_integrands(points: FloatArray) -> FloatArray:
+    def everything(points: FloatArray) -> FloatArray:
         x = points[:, 0]
         values = [log_values(name, f, x) for name, f in log_densities.items()]
         return np.stack([*map(np.exp, values), *integrands(x, *values)], axis=-1)
 
     result = cubature(
-        masses_and_integrands,
-        [low],
-        [high],
-        rtol=_QUADRATURE_TOLERANCE,
-        atol=_QUADRATURE_TOLERANCE,
-        max_subdivisions=_MAX_SUBDIVISIONS,
+        everything, [low], [high], rtol=_TOLERANCE, atol=_TOLERANCE, max_subdivisions=_SUBDIVISIONS
     )
     if result.status != "converged":
         raise ValueError(
-            f"the integral over [{low}, {high}] hasn't settled after {_MAX_SUBDIVISIONS} "
+            f"the integral over [{low}, {high}] hasn't settled after {_SUBDIVISIONS} "
             "subdivisions; choose low and high closer around the densities"
         )
-    masses = dict(zip(log_densities, result.estimate, strict=False))
-    for name, mass in masses.items():
+    for name, mass in zip(log_densities, result.estimate, strict=False):
         if abs(mass - 1.0) > SUM_TOLERANCE:
             raise ValueError(
                 f"exp({name}) must integrate to 1 over [{low}, {high}], but integrates to "
                 f"{mass:.10g}; choose low and high closer around all of its mass, or normalise it"
             )
-    return [float(integral) for integral in result.estimate[len(masses) :]]
+    return [float(integral) for integral in result.estimate[len(log_densities) :]]
 
 
 def values_at(name: str, function: Function, points: NDArray[Any]) -> FloatArray:
-    """Evaluate a function and check that it returns one value for each point.
-
-    Parameters
-    ----------
-    name : str
-        What an error calls it.
-    function : callable
-    points : ndarray, shape (k, ...)
-
-    Returns
-    -------
-    ndarray of float64, shape (k,)
-
-    Raises
-    ------
-    ValueError
-        If it returns another shape.
+    """Evaluate a function at points of shape (k, ...): a ValueError if it doesn't give shape (k,).
 
     Examples
     --------
@@ -295,23 +221,7 @@ def values_at(name: str, function: Function, points: NDArray[Any]) -> FloatArray
 
 
 def log_values(name: str, log_density: LogDensity, points: NDArray[Any]) -> FloatArray:
-    """Evaluate a log-density and check what it returns.
-
-    Parameters
-    ----------
-    name : str
-        What an error calls it.
-    log_density : callable
-    points : ndarray, shape (k, ...)
-
-    Returns
-    -------
-    ndarray of float64, shape (k,)
-
-    Raises
-    ------
-    ValueError
-        If it returns another shape, NaN or +inf.
+    """Evaluate a log-density, as :func:`values_at` does: a ValueError if it gives NaN or +inf, too.
 
     Examples
     --------
@@ -319,7 +229,7 @@ def log_values(name: str, log_density: LogDensity, points: NDArray[Any]) -> Floa
     array([-0.5, -1. ])
     """
     values = values_at(name, log_density, points)
-    bad = np.isnan(values) | np.isposinf(values)
+    bad = ~(values < np.inf)
     if bad.any():
         raise ValueError(
             f"{name} must return finite values, or -inf for no density, but returned "
@@ -329,24 +239,9 @@ def log_values(name: str, log_density: LogDensity, points: NDArray[Any]) -> Floa
 
 
 def draws(sampler: Sampler, rng: np.random.Generator, count: int) -> NDArray[Any]:
-    """Draw from a sampler and check what it returns.
+    """Draw from a sampler: ``sampler(rng, count)`` returns independent draws, shape (count, ...).
 
-    Parameters
-    ----------
-    sampler : callable
-        ``sampler(rng, count)`` returns ``count`` independent draws, stacked along the first axis.
-    rng : numpy.random.Generator
-    count : int
-        At least 2.
-
-    Returns
-    -------
-    ndarray, shape (count, ...)
-
-    Raises
-    ------
-    ValueError
-        If `count` is below 2, or the sampler returns another number of draws.
+    A ValueError if `count` is below 2, or the sampler returns another number of draws.
 
     Examples
     --------
@@ -364,31 +259,21 @@ def draws(sampler: Sampler, rng: np.random.Generator, count: int) -> NDArray[Any
     return sample
 
 
-def mean_of(values: FloatArray) -> Estimate:
-    """Estimate an expectation by the mean of independent values.
+def mean_of(values: ArrayLike) -> Estimate:
+    """Estimate an expectation by the mean of independent values, 2 or more, shape (count,).
 
-    Parameters
-    ----------
-    values : ndarray, shape (count,)
-        At least 2 of them.
-
-    Returns
-    -------
-    Estimate
+    A tensor that NumPy can convert will do. Another shape, or fewer values, is a ValueError.
 
     Examples
     --------
-    >>> mean_of(np.array([1.0, 3.0]))
+    >>> mean_of([1.0, 3.0])
     Estimate(value=2.0, standard_error=1.0)
     """
-    error = values.std(ddof=1) / np.sqrt(values.size)
-    return Estimate(value=float(values.mean()), standard_error=float(error))
-
-
-def _first(condition: NDArray[np.bool_]) -> tuple[int, ...]:
-    """Index of the first true element; () for a single number."""
-    return tuple(int(i) for i in np.unravel_index(int(np.argmax(condition)), np.shape(condition)))
-
-
-def _entry(name: str, index: tuple[int, ...]) -> str:
-    return f"{name}[{', '.join(map(str, index))}]" if index else name
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != 1 or array.size < 2:
+        raise ValueError(
+            f"values must be at least 2 in a row, or there is no standard error, but have shape "
+            f"{array.shape}"
+        )
+    error = array.std(ddof=1) / np.sqrt(array.size)
+    return Estimate(value=float(array.mean()), standard_error=float(error))

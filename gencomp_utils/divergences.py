@@ -27,26 +27,14 @@ _LOG_2 = float(np.log(2.0))
 
 
 def entropy(p: ArrayLike) -> np.float64 | FloatArray:
-    r"""Entropy :math:`H(p) = -\sum_i p_i \log p_i`, with :math:`0 \log 0 = 0`.
+    r"""Entropy :math:`H(p) = -\sum_i p_i \log p_i` in nats, between 0 and log n; 0 log 0 = 0.
+
+    Source: the report's section 3.1, which drops the minus sign.
 
     Parameters
     ----------
-    p : array_like, shape (..., n)
-        Probabilities; each row along the last axis sums to 1.
-
-    Returns
-    -------
-    float64 or ndarray, shape (...)
-        Entropy in nats, between 0 and log n.
-
-    Raises
-    ------
-    ValueError
-        If ``p`` is empty, negative or not finite, or a row doesn't sum to 1 within 1e-9.
-
-    Notes
-    -----
-    Source: the report's section 3.1, which drops the minus sign.
+    p
+        Probabilities, shape (..., n); each row sums to 1 within 1e-9, or it is a ValueError.
 
     Examples
     --------
@@ -58,18 +46,15 @@ def entropy(p: ArrayLike) -> np.float64 | FloatArray:
 
 
 def kl_divergence(p: ArrayLike, q: ArrayLike) -> np.float64 | FloatArray:
-    r"""Kullback-Leibler divergence :math:`\sum_i p_i \log(p_i / q_i)`, equation (1).
+    r"""Kullback-Leibler divergence :math:`\sum_i p_i \log(p_i / q_i)` of each row, equation (1).
+
+    In nats: 0 or more, and ``inf`` where some :math:`q_i = 0 < p_i`. Source: the report's
+    equation (1); Kullback and Leibler (1951), doi:10.1214/aoms/1177729694.
 
     Parameters
     ----------
-    p, q : array_like, shape (..., n)
-        Probabilities; each row along the last axis sums to 1. Both have the same shape: nothing
-        is broadcast.
-
-    Returns
-    -------
-    float64 or ndarray, shape (...)
-        Divergence in nats: 0 or more, and ``inf`` where some :math:`q_i = 0 < p_i`.
+    p, q
+        Probabilities, both of one shape (..., n); each row sums to 1. Nothing is broadcast.
 
     Raises
     ------
@@ -77,50 +62,26 @@ def kl_divergence(p: ArrayLike, q: ArrayLike) -> np.float64 | FloatArray:
         If the shapes differ, or either argument is empty, negative or not finite, or has a row
         that doesn't sum to 1 within 1e-9.
 
-    Notes
-    -----
-    Source: the report's equation (1); Kullback and Leibler (1951), doi:10.1214/aoms/1177729694.
-
     Examples
     --------
-    >>> print(f"{kl_divergence([0.5, 0.5], [0.9, 0.1]):.6f}")
-    0.510826
-    >>> print(kl_divergence([0.5, 0.5], [1.0, 0.0]))
-    inf
+    >>> print(kl_divergence([0.5, 0.5], [0.9, 0.1]).round(6), kl_divergence([0.5, 0.5], [1, 0]))
+    0.510826 inf
     """
     p, q = probabilities_alike(p=p, q=q)
     # For nearly equal pairs the sum of signed terms can round to just below zero.
-    divergence: np.float64 | FloatArray = np.maximum(rel_entr(p, q).sum(axis=-1), 0.0)
-    return divergence
+    value: np.float64 | FloatArray = np.maximum(rel_entr(p, q).sum(axis=-1), 0.0)
+    return value
 
 
 def js_divergence(p: ArrayLike, q: ArrayLike) -> np.float64 | FloatArray:
-    r"""Jensen-Shannon divergence, equation (2).
+    r"""Jensen-Shannon divergence of each row, equation (2), in nats: between 0 and log 2.
 
     .. math::
 
         D_{JS}(p \| q) = \tfrac12 D_{KL}(p \| m) + \tfrac12 D_{KL}(q \| m),
         \qquad m = \tfrac12 (p + q)
 
-    Parameters
-    ----------
-    p, q : array_like, shape (..., n)
-        Probabilities; each row along the last axis sums to 1. Both have the same shape: nothing
-        is broadcast.
-
-    Returns
-    -------
-    float64 or ndarray, shape (...)
-        Divergence in nats, between 0 and log 2. It is not a metric; its square root is.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ, or either argument is empty, negative or not finite, or has a row
-        that doesn't sum to 1 within 1e-9.
-
-    Notes
-    -----
+    It is not a metric; its square root is. Takes and refuses what :func:`kl_divergence` does.
     Source: the report's equation (2); Lin (1991), doi:10.1109/18.61115.
 
     Examples
@@ -133,41 +94,27 @@ def js_divergence(p: ArrayLike, q: ArrayLike) -> np.float64 | FloatArray:
     p, q = probabilities_alike(p=p, q=q)
     total = p + q
     contrast = np.divide(p - q, total, out=np.zeros_like(total), where=total > 0.0)
-    divergence: np.float64 | FloatArray = np.minimum(
-        _js_terms(total, contrast).sum(axis=-1), _LOG_2
-    )
-    return divergence
+    value: np.float64 | FloatArray = np.minimum(_js_terms(total, contrast).sum(axis=-1), _LOG_2)
+    return value
 
 
 def kl_divergence_gaussian(
     mean_p: ArrayLike, std_p: ArrayLike, mean_q: ArrayLike, std_q: ArrayLike
 ) -> np.float64 | FloatArray:
-    r"""Kullback-Leibler divergence of one-dimensional Gaussians, in closed form.
+    r"""Kullback-Leibler divergence of one-dimensional Gaussians, in nats and in closed form.
 
     .. math::
 
         \log\frac{\sigma_q}{\sigma_p}
         + \frac{\sigma_p^2 + (\mu_p - \mu_q)^2}{2 \sigma_q^2} - \frac12
 
+    Sum over independent coordinates for their joint divergence. Source: equation (1).
+
     Parameters
     ----------
-    mean_p, std_p, mean_q, std_q : array_like
-        Means and standard deviations of p and q, numbers or arrays that broadcast together.
-
-    Returns
-    -------
-    float64 or ndarray, of the broadcast shape
-        Divergence of each pair in nats. Sum over independent coordinates for their joint one.
-
-    Raises
-    ------
-    ValueError
-        If an argument is empty or not finite, a standard deviation isn't positive, or the shapes
-        don't broadcast.
-
-    Notes
-    -----
-    Source: equation (1) with two Gaussian densities.
+    mean_p, std_p, mean_q, std_q
+        Means and positive standard deviations of p and q: finite numbers, or arrays of them that
+        broadcast together. Anything else is a ValueError.
 
     Examples
     --------
@@ -189,40 +136,25 @@ def kl_divergence_gaussian(
 
 
 def kl_divergence_density(log_p: LogDensity, log_q: LogDensity, low: float, high: float) -> float:
-    r"""Kullback-Leibler divergence of two densities on the line, by quadrature.
+    """Kullback-Leibler divergence of two densities on the line, by quadrature.
+
+    In nats; ``inf`` where q has no density and p does. Source: equation (1) with an integral in
+    place of the sum. Refuses what :func:`gencomp_utils.distributions.integrate` does.
 
     Parameters
     ----------
-    log_p, log_q : callable
+    log_p, log_q
         Log-densities: from points of shape (k,) to values of shape (k,), -inf where the density
-        is zero. ``scipy.stats.norm(0, 1).logpdf`` is one.
-    low, high : float
+        is zero, such as ``scipy.stats.norm(0, 1).logpdf``. A density itself rounds to zero (38
+        standard deviations out, for a Gaussian) long before its logarithm is lost.
+    low, high
         The interval of integration. It must hold all of p and of q but 1e-9; for Gaussians, every
         mean and 8 standard deviations to both sides of it give 1e-9 or better.
-
-    Returns
-    -------
-    float
-        Divergence in nats; ``inf`` where q has no density and p does.
-
-    Raises
-    ------
-    ValueError
-        If the interval isn't finite and increasing; if a log-density returns another shape, NaN
-        or +inf; if a density doesn't integrate to 1 within 1e-9 over the interval; or if the
-        integral doesn't settle.
-
-    Notes
-    -----
-    Source: equation (1) with an integral in place of the sum. Logarithms are asked for because a
-    density rounds to zero (38 standard deviations out, for a Gaussian) long before its logarithm
-    is lost.
 
     Examples
     --------
     >>> from scipy.stats import norm
-    >>> value = kl_divergence_density(norm(0, 1).logpdf, norm(1, 1).logpdf, -8, 9)
-    >>> print(f"{value:.9f}")
+    >>> print(f"{kl_divergence_density(norm(0, 1).logpdf, norm(1, 1).logpdf, -8, 9):.9f}")
     0.500000000
     """
 
@@ -237,38 +169,15 @@ def kl_divergence_density(log_p: LogDensity, log_q: LogDensity, low: float, high
 
 
 def js_divergence_density(log_p: LogDensity, log_q: LogDensity, low: float, high: float) -> float:
-    r"""Jensen-Shannon divergence of two densities on the line, by quadrature.
+    """Jensen-Shannon divergence of two densities on the line, in nats: between 0 and log 2.
 
-    Parameters
-    ----------
-    log_p, log_q : callable
-        Log-densities: from points of shape (k,) to values of shape (k,), -inf where the density
-        is zero. ``scipy.stats.norm(0, 1).logpdf`` is one.
-    low, high : float
-        The interval of integration. It must hold all of p and of q but 1e-9; for Gaussians, every
-        mean and 8 standard deviations to both sides of it give 1e-9 or better.
-
-    Returns
-    -------
-    float
-        Divergence in nats, between 0 and log 2.
-
-    Raises
-    ------
-    ValueError
-        If the interval isn't finite and increasing; if a log-density returns another shape, NaN
-        or +inf; if a density doesn't integrate to 1 within 1e-9 over the interval; or if the
-        integral doesn't settle.
-
-    Notes
-    -----
-    Source: equation (2) with an integral in place of the sum.
+    Takes and refuses what :func:`kl_divergence_density` does. Source: equation (2) with an
+    integral in place of the sum.
 
     Examples
     --------
     >>> from scipy.stats import norm
-    >>> value = js_divergence_density(norm(0, 1).logpdf, norm(1, 1).logpdf, -8, 9)
-    >>> print(f"{value:.9f}")
+    >>> print(f"{js_divergence_density(norm(0, 1).logpdf, norm(1, 1).logpdf, -8, 9):.9f}")
     0.111421482
     """
 
@@ -285,45 +194,34 @@ def js_divergence_density(log_p: LogDensity, log_q: LogDensity, low: float, high
 def kl_divergence_monte_carlo(
     log_p: LogDensity, log_q: LogDensity, sample_p: Sampler, count: int, rng: np.random.Generator
 ) -> Estimate:
-    r"""Kullback-Leibler divergence, estimated as the mean of log p(x) - log q(x) over x from p.
+    """Kullback-Leibler divergence, estimated as the mean of log p(x) - log q(x) over x from p.
+
+    In nats and unbiased, so it can fall below zero. Where a draw from p meets q = 0, the
+    divergence is infinite: ``Estimate(inf, nan)``. Source: equation (1) as an expectation.
 
     Parameters
     ----------
-    log_p, log_q : callable
+    log_p, log_q
         Log-densities, or logarithms of probabilities: from draws of shape (count, ...) to values
         of shape (count,).
-    sample_p : callable
-        ``sample_p(rng, count)`` returns ``count`` independent draws from p, stacked along the
-        first axis.
-    count : int
-        How many draws; at least 2.
-    rng : numpy.random.Generator
-        Where all randomness comes from.
-
-    Returns
-    -------
-    Estimate
-        Value and standard error in nats. The value is unbiased, so it can fall below zero. Where
-        a draw from p meets q = 0, the divergence is infinite: ``Estimate(inf, nan)``.
+    sample_p
+        ``sample_p(rng, count)`` returns independent draws from p, shape (count, ...).
+    count, rng
+        How many draws, at least 2, and where all randomness comes from.
 
     Raises
     ------
     ValueError
-        If ``count`` is below 2; if a log-density returns another shape, NaN or +inf; or if
-        ``log_p`` is -inf at a draw from p.
-
-    Notes
-    -----
-    Source: equation (1) as an expectation.
+        If `count` is below 2; if a log-density returns another shape, NaN or +inf; or if `log_p`
+        is -inf at a draw from p.
 
     Examples
     --------
     >>> from scipy.stats import norm
-    >>> estimate = kl_divergence_monte_carlo(
-    ...     norm(0, 1).logpdf, norm(1, 1).logpdf,
-    ...     lambda rng, count: rng.normal(0, 1, count), 10_000, np.random.default_rng(0))
-    >>> abs(estimate.value - 0.5) < 4 * estimate.standard_error
-    True
+    >>> kl_divergence_monte_carlo(  # no spread: log p(x)/q(x) is 1/2 at x = 0
+    ...     norm(0, 1).logpdf, norm(1, 1).logpdf, lambda rng, count: np.zeros(count),
+    ...     100, np.random.default_rng(0))
+    Estimate(value=0.5, standard_error=0.0)
     """
     x = draws(sample_p, rng, count)
     at_p, at_q = _own_log_values("p", log_p, x), log_values("log_q", log_q, x)
@@ -340,45 +238,18 @@ def js_divergence_monte_carlo(
     count: int,
     rng: np.random.Generator,
 ) -> Estimate:
-    r"""Jensen-Shannon divergence, estimated from as many draws of p as of q.
+    """Jensen-Shannon divergence, estimated from as many draws of p as of q.
 
     Half the mean of log p(x)/m(x) over draws from p, plus half the mean of log q(x)/m(x) over
-    draws from q, with m = (p + q)/2.
-
-    Parameters
-    ----------
-    log_p, log_q : callable
-        Log-densities, or logarithms of probabilities: from draws of shape (count, ...) to values
-        of shape (count,).
-    sample_p, sample_q : callable
-        ``sample_p(rng, count)`` returns ``count`` independent draws from p, stacked along the
-        first axis; ``sample_q`` does so for q.
-    count : int
-        How many draws from each; at least 2.
-    rng : numpy.random.Generator
-        Where all randomness comes from.
-
-    Returns
-    -------
-    Estimate
-        Value and standard error in nats. The value is unbiased, so it can leave [0, log 2].
-
-    Raises
-    ------
-    ValueError
-        If ``count`` is below 2; if a log-density returns another shape, NaN or +inf; or if a
-        log-density is -inf at a draw from its own distribution.
-
-    Notes
-    -----
-    Source: equation (2) as two expectations.
+    draws from q, with m = (p + q)/2. In nats and unbiased, so it can leave [0, log 2].
+    Takes and refuses what :func:`kl_divergence_monte_carlo` does; `log_q` must be finite at draws
+    from q, too. Source: equation (2) as two expectations.
 
     Examples
     --------
     >>> from scipy.stats import norm
     >>> estimate = js_divergence_monte_carlo(
-    ...     norm(0, 1).logpdf, norm(1, 1).logpdf,
-    ...     lambda rng, count: rng.normal(0, 1, count),
+    ...     norm(0, 1).logpdf, norm(1, 1).logpdf, lambda rng, count: rng.normal(0, 1, count),
     ...     lambda rng, count: rng.normal(1, 1, count), 10_000, np.random.default_rng(0))
     >>> abs(estimate.value - 0.111421482) < 4 * estimate.standard_error
     True
@@ -396,12 +267,9 @@ def js_divergence_monte_carlo(
 
 
 def _js_terms(total: FloatArray, contrast: FloatArray) -> FloatArray:
-    """Contribution of each point to (2), from p + q and d = (p - q)/(p + q).
-
-    Substituting p = (p + q)(1 + d)/2 gives (p + q)/4 [(1 + d) log(1 + d) + (1 - d) log(1 - d)].
-    Written so, a term of a nearly equal pair is a small number computed well, never below zero;
-    the two logarithms of (2) would leave their rounding errors instead.
-    """
+    """Contribution of each point to (2), from p + q and d = (p - q)/(p + q)."""
+    # As p = (p + q)(1 + d)/2. So a term of a nearly equal pair is a small number computed well,
+    # never below zero; the two logarithms of (2) would leave their rounding errors instead.
     terms: FloatArray = xlog1py(1.0 + contrast, contrast) + xlog1py(1.0 - contrast, -contrast)
     return total / 4.0 * terms
 

@@ -16,6 +16,7 @@ from scipy.stats import norm
 from gencomp_utils.distributions import Estimate, FloatArray, draws, finite, mean_of, positive
 from gencomp_utils.divergences import kl_divergence_density
 
+LogJoint = Callable[[FloatArray], FloatArray]
 LOG_2_PI = float(np.log(2.0 * np.pi))
 
 
@@ -23,17 +24,8 @@ LOG_2_PI = float(np.log(2.0 * np.pi))
 class Gaussian:
     """Gaussian distributions of vectors, one or many at once.
 
-    Parameters
-    ----------
-    mean : array_like, shape (..., d)
-    covariance : array_like, shape (..., d, d)
-        Symmetric and positive definite; its leading axes broadcast with those of `mean`.
-
-    Raises
-    ------
-    ValueError
-        If the shapes don't fit, a number isn't finite, or a covariance isn't symmetric and
-        positive definite.
+    The mean has the shape (..., d); the covariance, (..., d, d), is symmetric and positive
+    definite, and its leading axes broadcast with those of the mean. Anything else is a ValueError.
 
     Examples
     --------
@@ -69,18 +61,10 @@ class Gaussian:
         return int(self.mean.shape[-1])
 
     def at(self, noise: FloatArray) -> FloatArray:
-        """Turn standard normal noise into draws, differentiably in mean and covariance.
+        """Turn draws from N(0, I), shape (..., d), into draws of this distribution.
 
-        Parameters
-        ----------
-        noise : ndarray, shape (..., d)
-            Drawn from N(0, I); it broadcasts with the mean.
-
-        Returns
-        -------
-        ndarray, shape (..., d)
-            ``mean + L noise`` with the Cholesky factor L of the covariance: the
-            reparametrisation of Kingma and Welling (2014).
+        They are ``mean + L noise`` with the Cholesky factor L of the covariance: the
+        reparametrisation of Kingma and Welling (2014). The mean broadcasts with the noise.
 
         Examples
         --------
@@ -92,17 +76,7 @@ class Gaussian:
         return np.asarray(self.mean + (factor @ noise[..., None])[..., 0])
 
     def log_density(self, z: FloatArray) -> FloatArray:
-        """Logarithm of the density.
-
-        Parameters
-        ----------
-        z : ndarray, shape (..., d)
-            Its leading axes broadcast with those of the mean.
-
-        Returns
-        -------
-        ndarray, shape (...)
-            In nats.
+        """Logarithm of the density at z, shape (..., d), which broadcasts with the mean; in nats.
 
         Examples
         --------
@@ -117,11 +91,7 @@ class Gaussian:
         )
 
     def entropy(self) -> FloatArray:
-        """Differential entropy, in nats.
-
-        Returns
-        -------
-        ndarray, shape (...)
+        """Differential entropy of each distribution, in nats.
 
         Examples
         --------
@@ -133,16 +103,7 @@ class Gaussian:
 
 
 def standard_normal(dimensions: int) -> Gaussian:
-    """Give the usual prior of codes, N(0, I).
-
-    Parameters
-    ----------
-    dimensions : int
-        1 or more.
-
-    Returns
-    -------
-    Gaussian
+    """Give the usual prior of codes, N(0, I), with 1 coordinate or more.
 
     Examples
     --------
@@ -153,7 +114,7 @@ def standard_normal(dimensions: int) -> Gaussian:
 
 
 def kl_of_gaussians(q: Gaussian, p: Gaussian) -> FloatArray:
-    r"""Kullback-Leibler divergence of Gaussian vectors, in closed form.
+    r"""Kullback-Leibler divergence KL(q ‖ p) of Gaussian vectors, in nats and in closed form.
 
     .. math::
 
@@ -161,23 +122,7 @@ def kl_of_gaussians(q: Gaussian, p: Gaussian) -> FloatArray:
         + (\mu_p - \mu_q)^\top \Sigma_p^{-1} (\mu_p - \mu_q) - d
         + \log \frac{|\Sigma_p|}{|\Sigma_q|} \right]
 
-    Parameters
-    ----------
-    q, p : Gaussian
-        Of the same number of coordinates; their leading axes broadcast together.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        KL(q ‖ p) in nats.
-
-    Raises
-    ------
-    ValueError
-        If the numbers of coordinates differ: a divergence compares distributions over one space.
-
-    Notes
-    -----
+    Leading axes broadcast; another number of coordinates is a ValueError.
     Source: the report's equation (1); the KL term of (7) and (13) where p is the prior.
 
     Examples
@@ -202,24 +147,16 @@ def kl_of_gaussians(q: Gaussian, p: Gaussian) -> FloatArray:
 class LinearGaussian:
     """A model whose evidence and posterior are known: z from N(0, I), x from N(Wz + b, s²I).
 
-    Parameters
-    ----------
-    weights : array_like, shape (x_dim, z_dim)
-        W, the linear decoder.
-    offset : array_like, shape (x_dim,)
-        b, the mean of x.
-    noise_std : float
-        s, the standard deviation of each coordinate of x once z is known.
-
-    Raises
-    ------
-    ValueError
-        If the shapes don't fit, a number isn't finite, or `noise_std` isn't positive.
-
-    Notes
-    -----
     Source: probabilistic principal component analysis, Tipping and Bishop (1999),
     doi:10.1111/1467-9868.00196.
+
+    Parameters
+    ----------
+    weights, offset
+        W, the linear decoder, shape (x_dim, z_dim), and b, the mean of x, shape (x_dim,).
+    noise_std
+        s, the standard deviation of each coordinate of x once z is known. All are finite and s is
+        positive, or it is a ValueError.
 
     Examples
     --------
@@ -256,30 +193,14 @@ class LinearGaussian:
         return Gaussian(self.offset, self.weights @ self.weights.T + noise)
 
     def likelihood(self, z: FloatArray) -> Gaussian:
-        """Give p(x|z).
-
-        Parameters
-        ----------
-        z : ndarray, shape (..., z_dim)
-
-        Returns
-        -------
-        Gaussian
-        """
+        """Give p(x|z) for codes of shape (..., z_dim)."""
         mean = z @ self.weights.T + self.offset
         return Gaussian(mean, self.noise_std**2 * np.eye(len(self.offset)))
 
     def posterior(self, x: FloatArray) -> Gaussian:
-        """Give p(z|x) by Bayes' rule, equation (9).
+        """Give p(z|x) by Bayes' rule, equation (9), for x of shape (..., x_dim).
 
-        Parameters
-        ----------
-        x : ndarray, shape (..., x_dim)
-
-        Returns
-        -------
-        Gaussian
-            Its covariance, (I + WᵀW/s²)⁻¹, is the same for every x.
+        Its covariance, (I + WᵀW/s²)⁻¹, is the same for every x.
         """
         squares = self.weights.T @ self.weights / self.noise_std**2
         covariance = finite("covariance", np.linalg.inv(np.eye(len(squares)) + squares))
@@ -287,34 +208,13 @@ class LinearGaussian:
         return Gaussian(mean, covariance)
 
     def log_joint(self, x: FloatArray, z: FloatArray) -> FloatArray:
-        """Logarithm of p(x, z) = p(x|z) p(z).
-
-        Parameters
-        ----------
-        x : ndarray, shape (..., x_dim)
-        z : ndarray, shape (..., z_dim)
-            The leading axes broadcast together.
-
-        Returns
-        -------
-        ndarray, shape (...)
-            In nats.
-        """
+        """Give log p(x, z) in nats; x, shape (..., x_dim), and z, (..., z_dim), broadcast."""
         return self.likelihood(z).log_density(x) + self.prior.log_density(z)
 
     def expected_log_likelihood(self, x: FloatArray, q: Gaussian) -> FloatArray:
-        """Mean of log p(x|z) over z from q, in closed form: minus the first term of (7).
+        """Mean of log p(x|z) over z from q, in nats: minus the first term of (7), in closed form.
 
-        Parameters
-        ----------
-        x : ndarray, shape (..., x_dim)
-        q : Gaussian
-            Of codes.
-
-        Returns
-        -------
-        ndarray, shape (...)
-            In nats.
+        x has the shape (..., x_dim) and broadcasts with q, distributions of codes.
         """
         spread = self.weights @ q.covariance @ self.weights.T
         extra = np.trace(spread, axis1=-2, axis2=-1) / (2.0 * self.noise_std**2)
@@ -323,21 +223,12 @@ class LinearGaussian:
     def elbo(self, x: FloatArray, q: Gaussian) -> FloatArray:
         """Evidence lower bound in closed form, equation (13) with the KL to the prior.
 
-        Parameters
-        ----------
-        x : ndarray, shape (..., x_dim)
-        q : Gaussian
-            Of codes; an approximation of the posterior.
-
-        Returns
-        -------
-        ndarray, shape (...)
-            In nats: at most ``evidence.log_density(x)``, and equal for the posterior.
+        In nats: at most ``evidence.log_density(x)``, and equal to it where q, distributions of
+        codes, is the posterior. x has the shape (..., x_dim) and broadcasts with q.
 
         Examples
         --------
-        >>> model = LinearGaussian([[1.0]], [0.0], noise_std=1.0)
-        >>> x = np.array([2.0])
+        >>> model, x = LinearGaussian([[1.0]], [0.0], noise_std=1.0), np.array([2.0])
         >>> gap = model.evidence.log_density(x) - model.elbo(x, model.posterior(x))
         >>> print(f"{abs(gap):.9f}")
         0.000000000
@@ -346,78 +237,42 @@ class LinearGaussian:
 
 
 def elbo_monte_carlo(
-    log_joint: Callable[[FloatArray], FloatArray],
-    q: Gaussian,
-    count: int,
-    rng: np.random.Generator,
+    log_joint: LogJoint, q: Gaussian, count: int, rng: np.random.Generator
 ) -> Estimate:
-    """Evidence lower bound of one x, estimated from draws of z, as equation (11) has it.
+    """Evidence lower bound of one x, as equation (11) has it: the mean of :func:`log_weights`.
 
-    Parameters
-    ----------
-    log_joint : callable
-        log p(x, z) for this x: from codes of shape (count, d) to values of shape (count,). Any
-        model has one.
-    q : Gaussian
-        One distribution of codes.
-    count : int
-        How many draws; at least 2.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    Estimate
-        In nats; unbiased.
-
-    Raises
-    ------
-    ValueError
-        If `count` is below 2.
+    Unbiased, and in nats. Takes and refuses what :func:`log_weights` does.
 
     Examples
     --------
-    >>> model = LinearGaussian([[1.0]], [0.0], noise_std=1.0)
-    >>> x, q = np.array([2.0]), Gaussian([0.5], [[0.8]])
+    >>> model, x = LinearGaussian([[1.0]], [0.0], noise_std=1.0), np.array([2.0])
     >>> estimate = elbo_monte_carlo(
-    ...     lambda z: model.log_joint(x, z), q, 10_000, np.random.default_rng(0))
-    >>> bool(abs(estimate.value - model.elbo(x, q)) < 4 * estimate.standard_error)
+    ...     lambda z: model.log_joint(x, z), model.prior, 10_000, np.random.default_rng(0))
+    >>> bool(abs(estimate.value - model.elbo(x, model.prior)) < 4 * estimate.standard_error)
     True
     """
     return mean_of(log_weights(log_joint, q, count, rng))
 
 
 def log_weights(
-    log_joint: Callable[[FloatArray], FloatArray],
-    q: Gaussian,
-    count: int,
-    rng: np.random.Generator,
+    log_joint: LogJoint, q: Gaussian, count: int, rng: np.random.Generator
 ) -> FloatArray:
     """Draw z from q and give log p(x, z) − log q(z), the logarithm of its importance weight.
 
+    In nats, shape (count,). The mean of the weights is p(x); the mean of their logarithms is the
+    bound (11). A `count` below 2 is a ValueError.
+
     Parameters
     ----------
-    log_joint : callable
-        log p(x, z) for one x: from codes of shape (count, d) to values of shape (count,).
-    q : Gaussian
-        One distribution of codes.
-    count : int
-        How many draws; at least 2.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    ndarray, shape (count,)
-        In nats. The mean of the weights is p(x); the mean of their logarithms is the bound (11).
-
-    Raises
-    ------
-    ValueError
-        If `count` is below 2.
+    log_joint, q
+        log p(x, z) for one x, from codes of shape (count, d) to values of shape (count,), and one
+        distribution of codes.
+    count, rng
+        How many draws, at least 2, and where all randomness comes from.
 
     Examples
     --------
-    >>> model = LinearGaussian([[1.0]], [0.0], noise_std=1.0)
-    >>> x = np.array([2.0])
+    >>> model, x = LinearGaussian([[1.0]], [0.0], noise_std=1.0), np.array([2.0])
     >>> exact = log_weights(
     ...     lambda z: model.log_joint(x, z), model.posterior(x), 5, np.random.default_rng(0))
     >>> np.allclose(exact, model.evidence.log_density(x))  # the posterior's weights don't vary
@@ -428,27 +283,16 @@ def log_weights(
 
 
 def importance_weighted_bound(log_weights: ArrayLike) -> np.float64 | FloatArray:
-    r"""Importance-weighted bound on log p(x), :math:`\log \frac1k \sum_j w_j`.
+    r"""Importance-weighted bound on log p(x), :math:`\log \frac1k \sum_j w_j`, in nats.
+
+    In expectation a lower bound on log p(x) that rises with k; for k = 1 it is the evidence lower
+    bound. Source: Burda, Grosse and Salakhutdinov (2016), arXiv:1509.00519.
 
     Parameters
     ----------
-    log_weights : array_like, shape (..., k)
-        Logarithms of importance weights p(x, z)/q(z), each z drawn from q.
-
-    Returns
-    -------
-    float64 or ndarray, shape (...)
-        In nats. In expectation a lower bound on log p(x) that rises with k; for k = 1 it is the
-        evidence lower bound.
-
-    Raises
-    ------
-    ValueError
-        If there are no weights, or one is NaN or +inf.
-
-    Notes
-    -----
-    Source: Burda, Grosse and Salakhutdinov (2016), arXiv:1509.00519.
+    log_weights
+        Logarithms of importance weights p(x, z)/q(z), each z drawn from q, shape (..., k). None
+        at all, NaN and +inf are a ValueError.
 
     Examples
     --------
@@ -460,8 +304,9 @@ def importance_weighted_bound(log_weights: ArrayLike) -> np.float64 | FloatArray
         raise ValueError(
             f"log_weights must have k of them along the last axis, but has shape {weights.shape}"
         )
-    if np.isnan(weights).any() or np.isposinf(weights).any():
-        raise ValueError("log_weights must be numbers or -inf, but one is NaN or +inf")
+    if not (weights < np.inf).all():
+        found = weights[~(weights < np.inf)][0]
+        raise ValueError(f"log_weights must be numbers or -inf, but one is {found}")
     bound: np.float64 | FloatArray = logsumexp(weights, axis=-1) - np.log(weights.shape[-1])
     return bound
 
@@ -469,28 +314,15 @@ def importance_weighted_bound(log_weights: ArrayLike) -> np.float64 | FloatArray
 def elbo_gradient(
     model: LinearGaussian, x: FloatArray, mean: FloatArray, std: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Exact gradient of the bound (13) for a q with independent coordinates.
+    """Exact gradient of the bound (13) by the mean and by the std of q, shape (z_dim,) each.
 
-    Parameters
-    ----------
-    model : LinearGaussian
-    x : ndarray, shape (x_dim,)
-    mean, std : ndarray, shape (z_dim,)
-        Of q.
-
-    Returns
-    -------
-    by_mean, by_std : ndarray, shape (z_dim,)
-        Nats per unit of the code.
+    In nats per unit of the code. q has independent coordinates, x the shape (x_dim,).
 
     Examples
     --------
     >>> model = LinearGaussian([[1.0]], [0.0], noise_std=1.0)
-    >>> best = model.posterior(np.array([2.0]))
-    >>> by_mean, by_std = elbo_gradient(
-    ...     model, np.array([2.0]), best.mean, np.sqrt(np.diag(best.covariance)))
-    >>> np.allclose([by_mean, by_std], 0.0)
-    True
+    >>> elbo_gradient(model, np.array([2.0]), np.zeros(1), np.ones(1))
+    (array([2.]), array([-1.]))
     """
     curvature = model.weights.T @ model.weights / model.noise_std**2 + np.eye(len(mean))
     pull = model.weights.T @ (x - model.offset) / model.noise_std**2
@@ -502,22 +334,9 @@ def reparametrised_gradients(
 ) -> tuple[FloatArray, FloatArray]:
     """Estimate the bound's gradient through z = mean + std · noise, once for each draw.
 
-    Parameters
-    ----------
-    model : LinearGaussian
-    x : ndarray, shape (x_dim,)
-    mean, std : ndarray, shape (z_dim,)
-        Of q, whose coordinates are independent.
-    noise : ndarray, shape (count, z_dim)
-        Drawn from N(0, I).
-
-    Returns
-    -------
-    by_mean, by_std : ndarray, shape (count, z_dim)
-        Unbiased estimates; average over the draws. The entropy of q enters exactly.
-
-    Notes
-    -----
+    By mean and by std, shape (count, z_dim) each. The estimates are unbiased: average over the
+    draws. The entropy of q enters exactly. x, mean and std are those of :func:`elbo_gradient`;
+    the noise is drawn from N(0, I), shape (count, z_dim).
     Source: Kingma and Welling (2014), arXiv:1312.6114; Rezende et al. (2014), arXiv:1401.4082.
 
     Examples
@@ -539,22 +358,7 @@ def score_function_gradients(
 ) -> tuple[FloatArray, FloatArray]:
     """Estimate the bound's gradient by weighing the gradient of log q, once for each draw.
 
-    Parameters
-    ----------
-    model : LinearGaussian
-    x : ndarray, shape (x_dim,)
-    mean, std : ndarray, shape (z_dim,)
-        Of q, whose coordinates are independent.
-    noise : ndarray, shape (count, z_dim)
-        Drawn from N(0, I).
-
-    Returns
-    -------
-    by_mean, by_std : ndarray, shape (count, z_dim)
-        Unbiased estimates; average over the draws. They need no gradient of the model.
-
-    Notes
-    -----
+    Takes and gives what :func:`reparametrised_gradients` does, but needs no gradient of the model.
     Source: Williams (1992), doi:10.1007/BF00992696, whose REINFORCE it is.
 
     Examples
@@ -579,27 +383,16 @@ def mean_kl_in_two(means: ArrayLike, stds: ArrayLike) -> tuple[float, float]:
         \frac1n \sum_i D_{KL}(q(z|x_i) \| p(z)) = I(x; z) + D_{KL}(q(z) \| p(z)),
         \qquad q(z) = \frac1n \sum_i q(z|x_i)
 
+    Gives I(x; z), from 0 to log n: what the code tells about which data point it is of; and
+    KL(q(z) ‖ p(z)). Both are in nats, by quadrature, each without the other.
+    Source: Hoffman and Johnson (2016), *ELBO surgery*, workshop on advances in approximate
+    Bayesian inference.
+
     Parameters
     ----------
-    means, stds : array_like, shape (n,)
-        Of the Gaussian q(z|x) of each data point, with a code of one dimension.
-
-    Returns
-    -------
-    mutual_information : float
-        I(x; z) in nats, from 0 to log n: what the code tells about which data point it is of.
-    divergence : float
-        KL(q(z) ‖ p(z)) in nats.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ, a number isn't finite, or a standard deviation isn't positive.
-
-    Notes
-    -----
-    Source: Hoffman and Johnson (2016), *ELBO surgery*, workshop on advances in approximate
-    Bayesian inference. Both integrals by quadrature, each without the other.
+    means, stds
+        Of the Gaussian q(z|x) of each data point, with a code of one dimension: shape (n,) each,
+        finite, the latter positive, or it is a ValueError.
 
     Examples
     --------

@@ -6,35 +6,30 @@ import json
 import platform
 import shutil
 import subprocess
-import time
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import safetensors
 import safetensors.torch
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
-from gencomp_utils import __version__, checkpoints, experiments
-from gencomp_utils.checkpoints import RunError, part, write
+from gencomp_utils import __version__, checkpoints, training
+from gencomp_utils.checkpoints import RunError, write
 from gencomp_utils.data import Digits, cache_dir, load_digits
-from gencomp_utils.evaluation import Reference, accuracy, images_of, mean_loss
-from gencomp_utils.experiments import State
-from gencomp_utils.networks import VAE, Classifier, DCGANGenerator
-from gencomp_utils.settings import ClassifierConfig, Config, DCGANConfig, VAEConfig
-from gencomp_utils.training import stream
+from gencomp_utils.metrics.samples import Reference
+from gencomp_utils.models import MODELS, ClassifierConfig
+from gencomp_utils.models.base import Measured, Model, State, split, stream
 
-RECORDED = Path(__file__).parent / "recorded"
+PACKAGE = Path(__file__).parent
+RECORDED = PACKAGE / "recorded"
 SAMPLES = 64
-KINDS: dict[str, type[Config]] = {
-    "vae": VAEConfig,
-    "dcgan": DCGANConfig,
-    "classifier": ClassifierConfig,
-}
-Network = TypeVar("Network", bound=nn.Module)
+_SUMMARY, _ARRAYS, _SHEET = "run.json", "arrays.safetensors", "samples.png"
+_MOST_BYTES = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -43,83 +38,49 @@ class Run:
 
     Attributes
     ----------
-    config : VAEConfig, DCGANConfig or ClassifierConfig
-    history : list of dict
-        By epoch, the mean losses (``experiments.LOSSES``) and what was measured
-        after it: of a generative model a sample (:class:`~gencomp_utils.evaluation.Reference`),
-        of a VAE ``test_loss`` and ``test_kl`` too (nats per image), of a classifier
-        ``test_accuracy``.
-    losses : numpy.ndarray of float32, shape (steps, 2)
-        By step, in float16 on disk; without steps where a recorded run keeps none.
-    weights : dict of str to Tensor
-        Of the VAE, the generator or the classifier. In float16 on disk, so that a run read back
+    config
+        Its settings.
+    history
+        By epoch, the mean losses (by the names in ``config.losses``) and what was measured after
+        it: of a model that makes images a sample
+        (:class:`~gencomp_utils.metrics.samples.Reference`), of a VAE ``test_loss`` and ``test_kl``
+        too (nats per image), of a classifier ``test_accuracy``.
+    losses
+        By step, shape (steps, 2), in float16 on disk; without steps where a recorded run keeps
+        none.
+    weights
+        Of the network that the training was for. In float16 on disk, so that a run read back
         differs a little from the trained network; empty where a recorded run keeps none.
-    samples : numpy.ndarray of uint8, shape (epochs, 64, 28, 28)
-        After each epoch, the images of the same 64 draws from the prior; shape (epochs, 0, 28, 28)
-        of a classifier, and where a recorded run keeps none.
-    provenance : dict
+    samples
+        Bytes, shape (epochs, 64, 28, 28): after each epoch, the images of the same 64 draws from
+        the prior; shape (epochs, 0, 28, 28) of a model that makes none, and where a recorded run
+        keeps none.
+    provenance
         Data, library versions, device, precision, seconds by epoch (measuring left out), commit.
-    fingerprint : list of float
-        By :func:`~gencomp_utils.experiments.fingerprint`; of recorded runs only.
-    metrics : dict of str to float
+    fingerprint
+        By :func:`~gencomp_utils.training.fingerprint`; of recorded runs only.
+    metrics
         What was measured on the finished network.
     """
 
-    config: Config
-    history: list[dict[str, float]]
+    config: Model[Any]
+    history: list[Measured]
     losses: np.ndarray
     weights: dict[str, Tensor]
     samples: np.ndarray
     provenance: dict[str, Any]
     fingerprint: list[float] = field(default_factory=list)
-    metrics: dict[str, float] = field(default_factory=dict)
+    metrics: Measured = field(default_factory=dict)
 
-    def vae(self) -> VAE:
-        """Build the trained VAE, on the CPU in float32.
-
-        Returns
-        -------
-        VAE
+    def network(self) -> Any:
+        """Build the trained network (the VAE, the generator, the classifier), on the CPU.
 
         Raises
         ------
         RunError
-            If this is a run of something else, or its weights are missing or don't fit.
+            If the weights are missing or don't fit.
         """
-        return self._trained("vae", VAE)
-
-    def generator(self) -> DCGANGenerator:
-        """Build the trained generator, on the CPU in float32.
-
-        Returns
-        -------
-        DCGANGenerator
-
-        Raises
-        ------
-        RunError
-            As :meth:`vae` does.
-        """
-        return self._trained("generator", DCGANGenerator)
-
-    def classifier(self) -> Classifier:
-        """Build the trained classifier, on the CPU in float32.
-
-        Returns
-        -------
-        Classifier
-
-        Raises
-        ------
-        RunError
-            As :meth:`vae` does.
-        """
-        return self._trained("classifier", Classifier)
-
-    def _trained(self, role: str, kind: type[Network]) -> Network:
-        network = experiments.start(self.config).networks.get(role)
-        if not isinstance(network, kind):
-            raise RunError(f"{name(self.config)} has no {role}")
+        network = next(iter(self.config.networks().values()))
         if not self.weights:
             raise RunError(f"{name(self.config)} was recorded without weights")
         try:
@@ -128,54 +89,71 @@ class Run:
             raise RunError(f"the weights don't fit {self.config}: {error}") from error
         return network.eval()
 
+    def sample(self, z: Tensor) -> Tensor:
+        """Turn draws from N(0, I), shape (n, latent_dim), into bytes, shape (n, 28, 28)."""
+        return self.config.sample(self.network(), z)
 
-def name(config: Config) -> str:
-    """Name a run's folder after its settings.
+    def by_epoch(self, key: str) -> np.ndarray:
+        """Give a loss or a measurement after each epoch, shape (epochs,)."""
+        return np.array([epoch[key] for epoch in self.history])
 
-    Parameters
-    ----------
-    config : VAEConfig, DCGANConfig or ClassifierConfig
+    def at_end(self, key: str) -> float:
+        """Give a measurement of the finished network, or that after the last epoch."""
+        return (self.history[-1] | self.metrics)[key]
 
-    Returns
-    -------
-    str
+
+def at_end(some: Iterable[Run], key: str) -> np.ndarray:
+    """Give a measurement of each of several finished networks, shape (runs,)."""
+    return np.array([run.at_end(key) for run in some])
+
+
+def name(config: Model[Any]) -> str:
+    """Name a run's folder after its model and the settings that differ from the defaults.
+
+    So a setting that is added later renames no run.
 
     Examples
     --------
-    >>> name(VAEConfig()) == name(VAEConfig(seed=0)), name(VAEConfig()) == name(VAEConfig(seed=1))
-    (True, False)
+    >>> from gencomp_utils.models import VAEConfig
+    >>> name(VAEConfig()), name(VAEConfig(latent_dim=20, seed=1))
+    ('vae', 'vae-latent_dim=20-seed=1')
     """
-    settings = json.dumps(asdict(config), sort_keys=True)
-    digest = hashlib.sha256(settings.encode()).hexdigest()[:8]
-    size = f"-z{config.latent_dim}" if isinstance(config, VAEConfig) else ""
-    return f"{_kind(config)}{size}-seed{config.seed}-{digest}"
+    changes = [
+        f"{setting.name}={value}"
+        for setting in fields(config)
+        if (value := getattr(config, setting.name)) != setting.default
+    ]
+    return "-".join([_kind(config), *changes])
 
 
-def _kind(config: Config) -> str:
-    return next(kind for kind, settings in KINDS.items() if isinstance(config, settings))
+def _kind(config: Model[Any]) -> str:
+    return next(kind for kind, settings in MODELS.items() if type(config) is settings)
 
 
-def recorded(config: Config) -> Run:
+def is_recorded(config: Model[Any]) -> bool:
+    """Say whether a run of these settings ships with the book."""
+    return (RECORDED / name(config) / _SUMMARY).exists()
+
+
+def recorded(config: Model[Any]) -> Run:
     """Return the run of these settings that ships with the book.
 
-    Parameters
-    ----------
-    config : VAEConfig, DCGANConfig or ClassifierConfig
-
-    Returns
-    -------
-    Run
-        Perhaps without weights and losses by step.
+    Perhaps without weights and losses by step.
 
     Raises
     ------
     RunError
         If there is none, or it can't be read.
     """
-    return load(RECORDED / name(config))
+    return _of(config, load(RECORDED / name(config)))
 
 
-def load_or_train(config: Config, device: str | None = None) -> Run:
+def recorded_seeds(config: Model[Any], seeds: Sequence[int]) -> list[Run]:
+    """Return the recorded runs of these settings with each of several seeds."""
+    return [recorded(replace(config, seed=seed)) for seed in seeds]
+
+
+def load_or_train(config: Model[Any], device: str | None = None) -> Run:
     """Return a run of these settings with its weights: recorded, trained before, or trained now.
 
     A new one is trained here and now, after an estimate of the time and with a progress bar,
@@ -183,20 +161,15 @@ def load_or_train(config: Config, device: str | None = None) -> Run:
 
     Parameters
     ----------
-    config : VAEConfig, DCGANConfig or ClassifierConfig
-    device : str, optional
-        Where to train; by default the GPU if there is one.
-
-    Returns
-    -------
-    Run
+    device
+        Where to train, such as ``"cuda"``; by default the GPU if there is one.
 
     Raises
     ------
     RunError
         If a run's folder can't be read or written.
     """
-    if (RECORDED / name(config)).exists():
+    if is_recorded(config):
         run = recorded(config)
         if run.weights:
             return run
@@ -205,17 +178,15 @@ def load_or_train(config: Config, device: str | None = None) -> Run:
     return train(config, digits, folder, device)
 
 
-def train(config: Config, digits: Digits, folder: Path, device: str | None = None) -> Run:
+def train(config: Model[Any], digits: Digits, folder: Path, device: str | None = None) -> Run:
     """Train a run into a folder, or finish the one that was begun there.
 
     Parameters
     ----------
-    config : VAEConfig, DCGANConfig or ClassifierConfig
-    digits : Digits
-    folder : pathlib.Path
+    folder
         A checkpoint is written here after each epoch, atomically, and the run at the end.
-    device : str, optional
-        Where to train; by default the GPU if there is one.
+    device
+        Where to train, such as ``"cuda"``; by default the GPU if there is one.
 
     Returns
     -------
@@ -229,121 +200,82 @@ def train(config: Config, digits: Digits, folder: Path, device: str | None = Non
     ValueError
         If there are too few images for the settings.
     """
-    if (folder / "run.json").exists():
-        return load(folder)
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    bfloat16 = experiments.gains_from_bfloat16(config, device)
-    images, labels, test_images, test_labels = split(config, digits)
-    identity = {"settings": json.dumps(asdict(config)), "data": digits.digest}
-    checkpoint = checkpoints.resume(folder, config, device, identity)
-    state, samples, seconds = checkpoint.state, checkpoint.samples, checkpoint.seconds
-
-    images, labels = images.to(device), labels.to(device)
-    steps = (config.epochs - len(state.history)) * experiments.steps_in_epoch(config, images)
-    minutes = steps * experiments.seconds_a_step(config, images, labels, bfloat16) / 60
-    print(
-        f"Training {name(config)} on {device}: about {minutes:.1f} min, and some seconds an epoch "
-        "to measure what came of it."
-    )
-
-    test_images, test_labels = test_images.to(device), test_labels.to(device)
-    reference = _reference(config, test_images)
-    started = time.perf_counter()
-    for _ in experiments.train(state, config, images, labels, bfloat16):
-        seconds.append(time.perf_counter() - started)
-        state.model.eval()
-        state.history[-1] |= _measure(state, config, test_images, test_labels, reference)
-        samples.append(_samples(state.model, config, test_images.device))
-        checkpoints.save(checkpoint, folder, identity)
-        started = time.perf_counter()
-
+    if (folder / _SUMMARY).exists():
+        return _of(config, load(folder), digits)
+    device = device or training.fastest_device()
+    bfloat16 = training.gains_from_bfloat16(config, device)
+    images, labels, *unseen = (part.to(device) for part in split(config, digits))
+    identity = {"settings": asdict(config), "data": digits.digest}
+    state = training.start(config, device, bfloat16)
+    checkpoints.resume(state, folder, identity)
+    _announce(config, state, images, labels, bfloat16)
+    look = _onlooker(config, *unseen)
+    for _ in training.train(state, config, images, labels):
+        look(state)
+        checkpoints.save(state, folder, identity)
     run = Run(
         config=config,
         history=state.history,
         losses=torch.cat(state.losses).numpy(),
-        weights={key: value.cpu() for key, value in state.model.state_dict().items()},
-        samples=np.stack(samples),
-        provenance=_provenance(digits, device, bfloat16, seconds),
+        weights={key: value.cpu() for key, value in state.network.state_dict().items()},
+        samples=torch.stack(state.samples).numpy(),
+        provenance=_provenance(digits, device, bfloat16, state.seconds),
     )
     save(run, folder)
     checkpoints.remove(folder)
     return load(folder)
 
 
-def split(config: Config, digits: Digits) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Split images and labels as the settings ask for.
-
-    Parameters
-    ----------
-    config : VAEConfig, DCGANConfig or ClassifierConfig
-    digits : Digits
-
-    Returns
-    -------
-    images, labels, test_images, test_labels : Tensor
-        Bytes, shape (n, 28, 28), and int64, shape (n,): to train on, and to measure on.
-
-    Raises
-    ------
-    ValueError
-        If the settings borrow all test images.
-    """
-    borrowed = config.borrowed if isinstance(config, VAEConfig) else 0
-    if borrowed >= len(digits.test_images):
-        raise ValueError(
-            f"borrowed is {borrowed}, but must be below {len(digits.test_images)}, the number of "
-            "test images"
+def _of(config: Model[Any], run: Run, digits: Digits | None = None) -> Run:
+    """Refuse a run of other settings or data than were asked for."""
+    if run.config != config:
+        raise RunError(f"a run of {config} was asked for, but its folder holds {run.config}")
+    if digits is not None and run.provenance["data_sha256"] != digits.digest:
+        raise RunError(
+            f"a run on {digits.name} was asked for, but its folder holds one on "
+            f"{run.provenance['data']}"
         )
-    images = torch.tensor(np.concatenate([digits.train_images, digits.test_images]))
-    labels = torch.tensor(np.concatenate([digits.train_labels, digits.test_labels])).long()
-    count = len(digits.train_images) + borrowed
-    return images[:count], labels[:count], images[count:], labels[count:]
+    return run
 
 
-def _reference(config: Config, images: Tensor) -> Reference | None:
-    """Return what a generative model's samples are measured beside."""
-    if isinstance(config, ClassifierConfig):
-        return None
-    return Reference(recorded(ClassifierConfig()).classifier().to(images.device), images)
+def _announce(
+    config: Model[Any], state: State, images: Tensor, labels: Tensor, bfloat16: bool
+) -> None:
+    """Print how long the training will take."""
+    if epochs := config.epochs - len(state.history):
+        a_step = training.seconds_a_step(config, images, labels, bfloat16)
+        minutes = epochs * config.steps(len(images)) * a_step / 60
+        print(
+            f"Training {name(config)} on {images.device}: about {minutes:.1f} min, and some "
+            "seconds an epoch to measure what came of it."
+        )
 
 
-def _measure(
-    state: State, config: Config, images: Tensor, labels: Tensor, reference: Reference | None
-) -> dict[str, float]:
-    """Measure on test images what an epoch has come to."""
-    epoch = len(state.history) - 1
-    match state.model, reference:
-        case VAE() | DCGANGenerator() as model, Reference():
-            z = torch.randn(
-                len(images), model.latent_dim, generator=stream(config.seed, "measured", epoch)
-            )
-            measured = reference.compare(images_of(model, z.to(images.device)))
-            if isinstance(config, VAEConfig) and isinstance(model, VAE):
-                noise = stream(config.seed, "test noise", epoch)
-                loss, kl = mean_loss(model, images, noise, config.beta)
-                measured |= {"test_loss": loss, "test_kl": kl}
-            return measured
-        case Classifier() as classifier, _:
-            return {"test_accuracy": accuracy(classifier, images, labels)}
-    raise TypeError(f"there is no measure for a {type(state.model).__name__}")
+def _onlooker(config: Model[Any], images: Tensor, labels: Tensor) -> Callable[[State], None]:
+    """Return what measures on test images, after each epoch, what has become of a training."""
+    makes_images = config.latent_dim > 0
+    if makes_images:
+        judge = recorded(ClassifierConfig()).network().to(images.device)
+        reference = Reference(judge, images)
 
+    def made(state: State, count: int, purpose: str, epoch: int = 0) -> Tensor:
+        z = torch.randn(count, config.latent_dim, generator=stream(config.seed, purpose, epoch))
+        return config.sample(state.network, z)
 
-def _samples(model: nn.Module, config: Config, device: torch.device) -> np.ndarray:
-    """Return the images of the draws that are looked at after each epoch."""
-    if not isinstance(model, VAE | DCGANGenerator):
-        return np.empty((0, 28, 28), np.uint8)
-    z = torch.randn(SAMPLES, model.latent_dim, generator=stream(config.seed, "samples"))
-    images: np.ndarray = images_of(model, z.to(device)).cpu().numpy()
-    return images
+    def look(state: State) -> None:
+        epoch = len(state.history) - 1
+        state.history[-1] |= config.measure(state.network, images, labels, epoch)
+        if makes_images:
+            state.history[-1] |= reference.compare(made(state, len(images), "measured", epoch))
+            state.samples.append(made(state, SAMPLES, "samples"))
+        else:
+            state.samples.append(torch.empty((0, 28, 28), dtype=torch.uint8))
+
+    return look
 
 
 def save(run: Run, folder: Path) -> None:
     """Write a run; a reader of the folder sees all of it or none.
-
-    Parameters
-    ----------
-    run : Run
-    folder : pathlib.Path
 
     Raises
     ------
@@ -351,14 +283,14 @@ def save(run: Run, folder: Path) -> None:
         If the folder can't be written.
     """
     arrays = {f"weights.{key}": _small(value) for key, value in run.weights.items()}
-    arrays["losses"] = torch.tensor(run.losses).half()
-    files = {"arrays.safetensors": safetensors.torch.save(arrays)}
+    arrays["losses"] = _small(torch.tensor(run.losses))
+    files = {_ARRAYS: safetensors.torch.save(arrays)}
     if run.samples.size:
         epochs, count, height, width = run.samples.shape
         sheet = run.samples.swapaxes(1, 2).reshape(epochs * height, count * width)
         png = io.BytesIO()
         Image.fromarray(sheet).save(png, format="png", optimize=True)
-        files["samples.png"] = png.getvalue()
+        files[_SHEET] = png.getvalue()
     summary = {
         "kind": _kind(run.config),
         "settings": asdict(run.config),
@@ -368,22 +300,15 @@ def save(run: Run, folder: Path) -> None:
         "provenance": run.provenance,
         "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
     }
+    summary["checksum"] = _checksum(summary)
     for name, content in files.items():
         write(folder / name, content)
     # Last, because this file says that the run is there.
-    write(folder / "run.json", (json.dumps(summary, indent=1) + "\n").encode())
+    write(folder / _SUMMARY, (json.dumps(summary, indent=1) + "\n").encode())
 
 
 def load(folder: Path) -> Run:
     """Read a run.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-
-    Returns
-    -------
-    Run
 
     Raises
     ------
@@ -391,48 +316,75 @@ def load(folder: Path) -> Run:
         If a file is missing, damaged or altered.
     """
     try:
-        summary = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        config = KINDS[summary["kind"]](**summary["settings"])
-        files = {name: (folder / name).read_bytes() for name in summary["sha256"]}
-        for name, content in files.items():
-            if hashlib.sha256(content).hexdigest() != summary["sha256"][name]:
-                raise ValueError(f"{name} isn't the file that was written with the run")
-        arrays = safetensors.torch.load(files["arrays.safetensors"])
-        samples = np.empty((config.epochs, 0, 28, 28), np.uint8)
-        if "samples.png" in files:
-            with Image.open(io.BytesIO(files["samples.png"])) as image:
-                sheet = np.asarray(image)
-            samples = sheet.reshape(config.epochs, 28, SAMPLES, 28).swapaxes(1, 2)
-        return Run(
-            config=config,
-            history=summary["history"],
-            losses=arrays["losses"].float().numpy(),
-            weights={key: _large(value) for key, value in part(arrays, "weights").items()},
-            samples=samples,
-            fingerprint=summary["fingerprint"],
-            provenance=summary["provenance"],
-            metrics=summary["metrics"],
-        )
-    except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
+        return _load(folder)
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        safetensors.SafetensorError,
+        Image.DecompressionBombError,
+    ) as error:
         raise RunError(f"the run in {folder} can't be read: {error!r}") from error
 
 
+def _load(folder: Path) -> Run:
+    summary = json.loads(_content(folder / _SUMMARY))
+    if summary.pop("checksum") != _checksum(summary):
+        raise ValueError(f"{_SUMMARY} isn't what was written with the run")
+    config = MODELS[summary["kind"]](**summary["settings"])
+    files = {name: _content(folder / name) for name in {_ARRAYS, _SHEET} & set(summary["sha256"])}
+    for name, content in files.items():
+        if hashlib.sha256(content).hexdigest() != summary["sha256"][name]:
+            raise ValueError(f"{name} isn't the file that was written with the run")
+    arrays = {key: _large(value) for key, value in safetensors.torch.load(files[_ARRAYS]).items()}
+    samples = np.empty((config.epochs, 0, 28, 28), np.uint8)
+    if _SHEET in files:
+        with Image.open(io.BytesIO(files[_SHEET])) as image:
+            if image.size != (28 * SAMPLES, 28 * config.epochs):
+                raise ValueError(f"{_SHEET} has {image.size} pixels, which are not its samples")
+            sheet = np.asarray(image)
+        samples = sheet.reshape(config.epochs, 28, SAMPLES, 28).swapaxes(1, 2)
+    return Run(
+        config=config,
+        history=summary["history"],
+        losses=arrays.pop("losses").numpy(),
+        weights={key.removeprefix("weights."): value for key, value in arrays.items()},
+        samples=samples,
+        fingerprint=summary["fingerprint"],
+        provenance=summary["provenance"],
+        metrics=summary["metrics"],
+    )
+
+
+def _content(path: Path) -> bytes:
+    """Read a file of a run, which is a file and of a run's size."""
+    if not path.is_file() or path.stat().st_size > _MOST_BYTES:
+        raise ValueError(f"{path.name} is no file, or larger than any file of a run")
+    return path.read_bytes()
+
+
+def _checksum(summary: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(summary, sort_keys=True).encode()).hexdigest()
+
+
 def _small(tensor: Tensor) -> Tensor:
-    return (tensor.half() if tensor.is_floating_point() else tensor).contiguous()
+    """Halve the bytes of numbers, unless one of them doesn't fit into float16."""
+    half = tensor.half() if tensor.is_floating_point() else tensor
+    return (half if half.isfinite().all() else tensor).contiguous()
 
 
 def _large(tensor: Tensor) -> Tensor:
+    if not tensor.isfinite().all():
+        raise ValueError(f"{_ARRAYS} holds numbers that aren't finite")
     return tensor.float() if tensor.is_floating_point() else tensor
 
 
 def _provenance(
     digits: Digits, device: str, bfloat16: bool, seconds: list[float]
 ) -> dict[str, Any]:
-    here = Path(__file__).parent
-    git = shutil.which("git")
-    found = git and subprocess.run(
-        [git, "-C", str(here), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    )
     on_gpu = torch.device(device).type == "cuda"
     return {
         "data": digits.name,
@@ -442,8 +394,23 @@ def _provenance(
         "precision": "bfloat16 products" if bfloat16 else "float32",
         "seconds": [round(epoch, 1) for epoch in seconds],
         "gencomp_utils": __version__,
-        "commit": found.stdout.strip() if found and found.returncode == 0 else "unknown",
+        "commit": _commit(PACKAGE.parent),
         "torch": torch.__version__,
         "numpy": np.__version__,
         "python": platform.python_version(),
     }
+
+
+def _commit(root: Path) -> str:
+    """Name the commit of a checkout and whether files differ; a folder within one has none."""
+
+    def git(*arguments: str) -> str:
+        command = [shutil.which("git") or "git", "-C", str(root), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        if Path(git("rev-parse", "--show-toplevel")) != root.resolve():
+            return "unknown"
+        return git("rev-parse", "HEAD") + (" with changes" if git("status", "--porcelain") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"

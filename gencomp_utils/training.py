@@ -1,587 +1,189 @@
-"""The training loops, readable as Algorithm 1 and as the report's (7) and (8); all seeded."""
+"""A training from its settings to its last epoch, whatever it is that is trained."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator
+from itertools import chain, count, islice
+from typing import Any
 
-import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gencomp_utils.networks import VAE, Classifier
-from gencomp_utils.settings import ClassifierConfig, DCGANConfig, VAEConfig
+from gencomp_utils.models.base import Model, State
+from gencomp_utils.progress import progress
 
-RMSPROP_EPSILON = 1e-7
+FINGERPRINT_STEPS = 10
+BORDER_STEPS = 3
+_TRIED_STEPS = 10
+_LARGE_STEP = 64
 
 
-def stream(seed: int, purpose: str, epoch: int = 0) -> torch.Generator:
-    """Return a generator of its own for each purpose and epoch, always on the CPU.
+class TrainingDiverged(RuntimeError):
+    """The loss is no longer a finite number."""
 
-    So a run draws the same numbers on every device, a resumed one draws what it would have
-    drawn, and the global generator is left alone.
+
+def start(config: Model[Any], device: str = "cpu", bfloat16: bool = False) -> State:
+    """Make the networks and their optimisers as they are before the first step.
 
     Parameters
     ----------
-    seed : int
-    purpose : str
-        Such as ``"weights"``.
-    epoch : int
-
-    Returns
-    -------
-    torch.Generator
-
-    Examples
-    --------
-    >>> a, b = stream(0, "noise", 1), stream(0, "noise", 2)
-    >>> a.initial_seed() == b.initial_seed()
-    False
+    config
+        The settings of any model.
+    device
+        Where they are to be trained, such as ``"cuda"``.
+    bfloat16
+        Whether products are to be computed in bfloat16; weights, losses and measurements stay in
+        float32.
     """
-    words = np.random.SeedSequence([seed, epoch, *purpose.encode()]).generate_state(1, np.uint64)
-    return torch.Generator().manual_seed(int(words[0]) >> 1)
+    networks = config.networks()
+    for network in networks.values():
+        # A tenth faster in float32 on a processor without AVX-512.
+        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if bfloat16:
+            use_bfloat16(network)
+    return State(networks, {role: config.optimizer(part) for role, part in networks.items()})
 
 
-def as_unit(images: Tensor) -> Tensor:
-    """Scale bytes to [0, 1] and add the channel that convolutions expect.
-
-    Parameters
-    ----------
-    images : Tensor of uint8, shape (n, 28, 28)
-
-    Returns
-    -------
-    Tensor of float32, shape (n, 1, 28, 28)
-
-    Examples
-    --------
-    >>> as_unit(torch.full((1, 28, 28), 255, dtype=torch.uint8)).max()
-    tensor(1.)
-    """
-    return images.unsqueeze(1).float() / 255
+def use_bfloat16(network: nn.Module) -> None:
+    """Let each part of a network compute its products in bfloat16 while it trains."""
+    for part in network.children():
+        part.forward = _in_bfloat16(part)
 
 
-def as_signed(images: Tensor) -> Tensor:
-    """Scale bytes to [−1, 1], as tanh gives them, and add the channel.
+def _in_bfloat16(part: nn.Module) -> Callable[[Tensor], Tensor]:
+    forward = part.forward
 
-    Parameters
-    ----------
-    images : Tensor of uint8, shape (n, 28, 28)
+    def forward_in_bfloat16(x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=part.training):
+            y: Tensor = forward(x)
+        return y.float()
 
-    Returns
-    -------
-    Tensor of float32, shape (n, 1, 28, 28)
-
-    Examples
-    --------
-    >>> as_signed(torch.zeros(1, 28, 28, dtype=torch.uint8)).max()
-    tensor(-1.)
-    """
-    return images.unsqueeze(1).float() / 127.5 - 1
+    return forward_in_bfloat16
 
 
-def reparameterize(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:
-    """Draw z from ``N(mean, variance)`` so that gradients reach both (Kingma and Welling 2014).
+def train(state: State, config: Model[Any], images: Tensor, labels: Tensor) -> Iterator[State]:
+    """Train until the last epoch, from where `state` stands.
 
     Parameters
     ----------
-    mean, log_variance : Tensor, shape (n, latent_dim)
-    noise : Tensor, shape (n, latent_dim)
-        Drawn from N(0, 1).
-
-    Returns
-    -------
-    Tensor, shape (n, latent_dim)
-
-    Examples
-    --------
-    >>> reparameterize(torch.tensor([[1.0]]), torch.tensor([[0.0]]), torch.tensor([[2.0]]))
-    tensor([[3.]])
-    """
-    return mean + torch.exp(0.5 * log_variance) * noise
-
-
-def bernoulli_cross_entropy(logits: Tensor, x: Tensor) -> Tensor:
-    """Give ``−log p(x|z)`` of independent pixels, summed over each image.
-
-    Parameters
-    ----------
-    logits, x : Tensor, shape (n, ...)
-        Logits of the pixels, and the pixels in [0, 1]. Where those are grey, this is a
-        cross-entropy and no likelihood.
-
-    Returns
-    -------
-    Tensor, shape (n,)
-        Nats per image.
-
-    Examples
-    --------
-    >>> bernoulli_cross_entropy(torch.zeros(1, 784), torch.ones(1, 784))  # 784 log 2
-    tensor([543.4274])
-    """
-    return F.binary_cross_entropy_with_logits(logits, x, reduction="none").flatten(1).sum(dim=1)
-
-
-def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """Give ``KL(N(mean, variance) ‖ N(0, 1))``, summed over the code's dimensions.
-
-    Parameters
-    ----------
-    mean, log_variance : Tensor, shape (n, latent_dim)
-
-    Returns
-    -------
-    Tensor, shape (n,)
-        Nats per image.
-
-    Examples
-    --------
-    >>> kl_to_standard_normal(torch.tensor([[1.0, 0.0]]), torch.zeros(1, 2))
-    tensor([0.5000])
-    """
-    return 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(dim=1)
-
-
-def vae_loss(vae: VAE, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-    """Give the two terms of the report's (7), with one draw of z for each image.
-
-    Parameters
-    ----------
-    vae : VAE
-    x : Tensor, shape (n, 1, 28, 28)
-        Images in [0, 1].
-    noise : Tensor, shape (n, latent_dim)
-        Drawn from N(0, 1).
-
-    Returns
-    -------
-    reconstruction, kl : Tensor, shape (n,)
-        Nats per image. Their sum is minus the evidence lower bound (13) in expectation.
-    """
-    mean, log_variance = vae.encode(x)
-    z = reparameterize(mean, log_variance, noise)
-    reconstruction = bernoulli_cross_entropy(vae.decode(z), x)
-    kl = kl_to_standard_normal(mean, log_variance)
-    return reconstruction, kl
-
-
-def vae_epoch(
-    vae: VAE,
-    optimizer: torch.optim.Optimizer,
-    images: Tensor,
-    config: VAEConfig,
-    epoch: int,
-) -> Iterator[Tensor]:
-    """Run one epoch of the report's (8), step by step.
-
-    Parameters
-    ----------
-    vae, optimizer
-        Changed in place.
-    images : Tensor of uint8, shape (n, 28, 28)
-        On the network's device.
-    config : VAEConfig
-    epoch : int
-        Counted from 0; it chooses the shuffle and the noise.
+    state
+        From :func:`start` or a checkpoint; changed in place.
+    images, labels
+        Bytes, shape (n, 28, 28), and int64, shape (n,), on the networks' device.
 
     Yields
     ------
-    Tensor, shape (2,)
-        The step's loss and its KL term, nats per image, before the step; left on the device.
-    """
-    order = torch.randperm(len(images), generator=stream(config.seed, "order", epoch))
-    shape = len(images), vae.latent_dim
-    noise = torch.randn(shape, generator=stream(config.seed, "noise", epoch))
-    batches = order.to(images.device).split(config.batch_size)
-    noises = noise.to(images.device).split(config.batch_size)
-    for step, (batch, epsilon) in enumerate(zip(batches, noises, strict=True)):
-        if config.anneal:
-            anneal(optimizer, config.learning_rate, (epoch + step / len(batches)) / config.epochs)
-        reconstruction, kl = vae_loss(vae, as_unit(images[batch]), epsilon)
-        loss = (reconstruction + config.beta * kl).mean()
-        descend(optimizer, loss)
-        yield torch.stack([loss.detach(), kl.detach().mean()])
-
-
-def rmsprop_of(weights: Iterable[nn.Parameter], config: VAEConfig) -> torch.optim.RMSprop:
-    """Make the optimiser that takes the steps (8).
-
-    Parameters
-    ----------
-    weights : iterable of torch.nn.Parameter
-    config : VAEConfig
-
-    Returns
-    -------
-    torch.optim.RMSprop
-    """
-    return torch.optim.RMSprop(
-        weights, lr=config.learning_rate, alpha=config.rho, eps=RMSPROP_EPSILON
-    )
-
-
-@dataclass(frozen=True)
-class GAN:
-    """The two players of the game (3), and what moves each of them.
-
-    Attributes
-    ----------
-    generator : torch.nn.Module
-        From noise, shape (n, ...), to samples.
-    discriminator : torch.nn.Module
-        From samples to logits, the log-odds that a sample is real; no sigmoid at its end.
-    generator_optimizer, discriminator_optimizer : torch.optim.Optimizer
-        Each holds the weights of its player.
-    """
-
-    generator: nn.Module
-    discriminator: nn.Module
-    generator_optimizer: torch.optim.Optimizer
-    discriminator_optimizer: torch.optim.Optimizer
-
-
-def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-    """Give minus the value (3) of a minibatch, which the discriminator lessens.
-
-    Parameters
-    ----------
-    real_logits, fake_logits : Tensor, shape (n, ...)
-        The discriminator's logits of real samples, and of the generator's.
-
-    Returns
-    -------
-    Tensor, shape ()
-        ``−[log D(x) + log(1 − D(G(z)))]`` on average, in nats.
-
-    Examples
-    --------
-    >>> discriminator_loss(torch.zeros(3), torch.zeros(3))  # D = 1/2: log 4
-    tensor(1.3863)
-    """
-    return F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
-
-
-def saturating_loss(fake_logits: Tensor) -> Tensor:
-    """Give the generator's part of (3), ``log(1 − D(G(z)))`` on average.
-
-    Its gradient vanishes where the discriminator rejects with confidence.
-
-    Parameters
-    ----------
-    fake_logits : Tensor, shape (n, ...)
-
-    Returns
-    -------
-    Tensor, shape ()
-        In nats.
-
-    Examples
-    --------
-    >>> saturating_loss(torch.zeros(3))
-    tensor(-0.6931)
-    """
-    return -F.softplus(fake_logits).mean()
-
-
-def non_saturating_loss(fake_logits: Tensor) -> Tensor:
-    """Give ``−log D(G(z))`` on average, which practice lessens instead (Goodfellow et al. 2014).
-
-    Parameters
-    ----------
-    fake_logits : Tensor, shape (n, ...)
-
-    Returns
-    -------
-    Tensor, shape ()
-        In nats.
-
-    Examples
-    --------
-    >>> non_saturating_loss(torch.zeros(3))
-    tensor(0.6931)
-    """
-    return F.softplus(-fake_logits).mean()
-
-
-def algorithm_1(
-    gan: GAN,
-    sample_data: Callable[[], Tensor],
-    sample_noise: Callable[[], Tensor],
-    iterations: int,
-    k: int = 1,
-    generator_loss: Callable[[Tensor], Tensor] = non_saturating_loss,
-) -> Iterator[Tensor]:
-    """Train a GAN by the report's Algorithm 1: k steps of the discriminator, one of the generator.
-
-    Parameters
-    ----------
-    gan : GAN
-        Changed in place.
-    sample_data, sample_noise : callable
-        Each call returns a fresh minibatch of the data, and of noise for the generator.
-    iterations : int
-        Training iterations, 1 or more.
-    k : int
-        Discriminator steps in each iteration, 1 or more. The report's loop counts k down and never
-        sets it again; here every iteration has its k steps, as in Goodfellow et al. (2014).
-    generator_loss : callable
-        Takes the logits of generated samples; :func:`saturating_loss` is the algorithm's own.
-
-    Yields
-    ------
-    Tensor, shape (2,)
-        After each iteration: the losses of the last discriminator step and of the generator step,
-        each before its step, in nats; left on the device.
+    State
+        After each epoch, with the epoch's losses, its seconds and an entry in its history; its
+        networks in evaluation mode.
 
     Raises
     ------
+    TrainingDiverged
+        If a loss is not finite at an epoch's end.
     ValueError
-        If `iterations` or `k` is below 1.
+        If there are no images.
     """
-    for name, count in {"iterations": iterations, "k": k}.items():
-        if count < 1:
-            raise ValueError(f"{name} is {count}, but must be at least 1")
-    for _ in range(iterations):
-        for _ in range(k):
-            x, z = sample_data(), sample_noise()
-            with at_rest(gan.generator):
-                fake = gan.generator(z)
-            d_loss = discriminator_step(gan.discriminator, gan.discriminator_optimizer, x, fake)
-        z = sample_noise()
-        with at_rest(gan.discriminator):
-            g_loss = generator_loss(gan.discriminator(gan.generator(z)))
-        descend(gan.generator_optimizer, g_loss)
-        yield torch.stack([d_loss, g_loss.detach()])
+    if len(images) == 0:
+        raise ValueError("images has none, but a training needs at least one")
+    for epoch in range(len(state.history), config.epochs):
+        started = time.perf_counter()
+        label = f"epoch {epoch + 1} of {config.epochs}"
+        steps = epoch_steps(state, config, images, labels, epoch)
+        losses = torch.stack(list(progress(steps, label, config.steps(len(images)))))
+        means = dict(zip(config.losses, losses.mean(dim=0).tolist(), strict=True))
+        for name, mean in means.items():
+            if not math.isfinite(mean):
+                raise TrainingDiverged(
+                    f"{name} became {mean} in {label}; a learning_rate below "
+                    f"{config.learning_rate:g} may help"
+                )
+        state.losses.append(losses.cpu())
+        state.history.append(means)
+        state.seconds.append(time.perf_counter() - started)
+        for network in state.networks.values():
+            network.eval()
+        yield state
 
 
-def discriminator_step(
-    discriminator: nn.Module, optimizer: torch.optim.Optimizer, real: Tensor, fake: Tensor
-) -> Tensor:
-    """Take one step up the value (3), the generator's samples being given.
-
-    Parameters
-    ----------
-    discriminator : torch.nn.Module
-        Changed in place.
-    optimizer : torch.optim.Optimizer
-        Holds the discriminator's weights.
-    real, fake : Tensor, shape (n, ...)
-        A minibatch of the data, and one of the generator's samples.
-
-    Returns
-    -------
-    Tensor, shape ()
-        :func:`discriminator_loss` before the step, in nats.
-    """
-    loss = discriminator_loss(discriminator(real), discriminator(fake))
-    descend(optimizer, loss)
-    return loss.detach()
-
-
-def descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    """Take one step down the gradient of a loss.
-
-    Parameters
-    ----------
-    optimizer : torch.optim.Optimizer
-        Its weights are changed in place; gradients left from before don't count.
-    loss : Tensor, shape ()
-    """
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-
-
-def anneal(optimizer: torch.optim.Optimizer, learning_rate: float, done: float) -> None:
-    """Lower the learning rate along a half cosine, from its full value to 0.
-
-    Parameters
-    ----------
-    optimizer : torch.optim.Optimizer
-        Changed in place.
-    learning_rate : float
-        The full value.
-    done : float
-        How much of the training is done, from 0 to 1.
-    """
-    for group in optimizer.param_groups:
-        group["lr"] = learning_rate * (1 + math.cos(math.pi * done)) / 2
-
-
-@contextmanager
-def at_rest(network: nn.Module) -> Iterator[None]:
-    """Leave a network as it is while the other player moves.
-
-    Its weights get no gradients, and its batch normalisation goes on normalising by the minibatch
-    but records no running statistics.
-
-    Parameters
-    ----------
-    network : torch.nn.Module
-
-    Examples
-    --------
-    >>> layer = nn.Linear(1, 1)
-    >>> with at_rest(layer):
-    ...     layer(torch.zeros(1, 1)).requires_grad
-    False
-    """
-    weights = [weight for weight in network.parameters() if weight.requires_grad]
-    norms = [
-        layer
-        for layer in network.modules()
-        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d) and layer.track_running_stats
-    ]
-    for weight in weights:
-        weight.requires_grad_(False)
-    for norm in norms:
-        norm.track_running_stats = False
-    try:
-        yield
-    finally:
-        for weight in weights:
-            weight.requires_grad_(True)
-        for norm in norms:
-            norm.track_running_stats = True
-
-
-def dcgan_epoch(gan: GAN, images: Tensor, config: DCGANConfig, epoch: int) -> Iterator[Tensor]:
-    """Run one epoch of Algorithm 1 on images: each is shown to the discriminator once.
-
-    What doesn't fill k minibatches at the epoch's end is left out.
-
-    Parameters
-    ----------
-    gan : GAN
-        Changed in place.
-    images : Tensor of uint8, shape (n, 28, 28)
-        On the networks' device.
-    config : DCGANConfig
-    epoch : int
-        Counted from 0; it chooses the shuffle and the noise.
-
-    Yields
-    ------
-    Tensor, shape (2,)
-        As :func:`algorithm_1` does.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer images than k minibatches hold.
-    """
-    iterations = len(images) // (config.k * config.batch_size)
-    if iterations == 0:
-        raise ValueError(
-            f"images has {len(images)}, but {config.k} minibatches of {config.batch_size} need "
-            f"{config.k * config.batch_size}"
-        )
-    order = torch.randperm(len(images), generator=stream(config.seed, "order", epoch))
-    shape = iterations * (config.k + 1), config.batch_size, config.latent_dim
-    noise = torch.randn(shape, generator=stream(config.seed, "noise", epoch))
-    batches = iter(order.to(images.device).split(config.batch_size))
-    noises = iter(noise.to(images.device))
-    steps = algorithm_1(
-        gan,
-        sample_data=lambda: as_signed(images[next(batches)]),
-        sample_noise=lambda: next(noises),
-        iterations=iterations,
-        k=config.k,
-        generator_loss=saturating_loss if config.saturating else non_saturating_loss,
-    )
-    for step in range(iterations):
-        if config.anneal:
-            for optimizer in (gan.generator_optimizer, gan.discriminator_optimizer):
-                done = (epoch + step / iterations) / config.epochs
-                anneal(optimizer, config.learning_rate, done)
-        yield next(steps)
-
-
-def classifier_epoch(
-    classifier: Classifier,
-    optimizer: torch.optim.Optimizer,
-    images: Tensor,
-    labels: Tensor,
-    config: ClassifierConfig,
-    epoch: int,
+def epoch_steps(
+    state: State, config: Model[Any], images: Tensor, labels: Tensor, epoch: int
 ) -> Iterator[Tensor]:
-    """Train a classifier for one epoch on images that are distorted anew each time.
+    """Run one epoch, counted from 0, and yield the two losses of each step, before the step."""
+    for network in state.networks.values():
+        network.train()
+    return config.epoch(state, images, labels, epoch)
+
+
+def fingerprint(config: Model[Any], images: Tensor, labels: Tensor) -> list[float]:
+    """Give the losses of a few steps, computed in float64 on the CPU.
+
+    The first ten steps of the training, and then those of a training on so few images that two
+    epochs have three steps each. A recorded run stores them; whoever gets others is not running
+    the recorded experiment. Weights, images and noise are those of the run, drawn in float32. In
+    float32 throughout, the losses of a DCGAN would differ from machine to machine: Adam's first
+    steps follow the sign of a gradient, however small, and rounding decides some of the signs.
 
     Parameters
     ----------
-    classifier, optimizer
-        Changed in place.
-    images : Tensor of uint8, shape (n, 28, 28)
-        On the network's device.
-    labels : Tensor of int64, shape (n,)
-    config : ClassifierConfig
-    epoch : int
-        Counted from 0; it chooses the shuffle and the distortions.
-
-    Yields
-    ------
-    Tensor, shape (2,)
-        The step's cross-entropy with smoothed labels (nats per image), and its share of errors,
-        before the step.
-    """
-    order = torch.randperm(len(images), generator=stream(config.seed, "order", epoch))
-    maps, softness = _distortions(len(images), stream(config.seed, "distortions", epoch))
-    batches = order.to(images.device).split(config.batch_size)
-    changes = zip(
-        maps.to(images.device).split(config.batch_size),
-        softness.to(images.device).split(config.batch_size),
-        strict=True,
-    )
-    for step, (batch, (some_maps, soft)) in enumerate(zip(batches, changes, strict=True)):
-        anneal(optimizer, config.learning_rate, (epoch + step / len(batches)) / config.epochs)
-        x = as_unit(images[batch])
-        grid = F.affine_grid(some_maps, list(x.shape), align_corners=False)
-        x = F.grid_sample(x, grid, align_corners=False)
-        x = (1 - soft) * x + soft * _blur(x)
-        logits = classifier(x)
-        loss = F.cross_entropy(logits, labels[batch], label_smoothing=0.05)
-        descend(optimizer, loss)
-        errors = (logits.argmax(dim=1) != labels[batch]).float().mean()
-        yield torch.stack([loss.detach(), errors])
-
-
-def _distortions(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Draw small maps of the plane, and how much each image is blurred: half of them not at all.
-
-    Turns by 12°, a tenth in scale, 2 pixels' shift at most. Means of a VAE are softer than any
-    real image; a classifier that never saw blur takes its threes and fives for eights.
-    """
-    turn, scale, *shift = (2 * torch.rand(4, count, generator=generator) - 1).unbind()
-    turn, scale = turn * math.radians(12), 1 + 0.1 * scale
-    right, down = (part * 2 / 14 for part in shift)  # in half widths of the image
-    rows = [turn.cos() / scale, -turn.sin() / scale, right, turn.sin() / scale, turn.cos() / scale]
-    maps = torch.stack([*rows, down], dim=1).reshape(count, 2, 3)
-    softness = (2 * torch.rand(count, 1, 1, 1, generator=generator) - 1).clamp(min=0)
-    return maps, softness
-
-
-def _blur(x: Tensor) -> Tensor:
-    """Blur images by a Gaussian of 1.5 pixels."""
-    offsets = torch.arange(-4, 5, device=x.device)
-    kernel = torch.exp(-(offsets**2) / (2 * 1.5**2))
-    kernel = (kernel / kernel.sum()).reshape(1, 1, 1, -1)
-    return F.conv2d(F.conv2d(x, kernel, padding=(0, 4)), kernel.mT, padding=(4, 0))
-
-
-def adam_of(weights: Iterable[nn.Parameter], config: DCGANConfig) -> torch.optim.Adam:
-    """Make the optimiser that moves a player of a DCGAN.
-
-    Parameters
-    ----------
-    weights : iterable of torch.nn.Parameter
-    config : DCGANConfig
+    images, labels
+        As for :func:`train`, on the CPU.
 
     Returns
     -------
-    torch.optim.Adam
+    list of float
+        Both losses of each step, one after the other.
     """
-    return torch.optim.Adam(
-        weights, lr=config.learning_rate, betas=(config.beta1, 0.999), fused=True
-    )
+    enough = count(config.batch_size, config.batch_size)
+    few = next(size for size in enough if config.steps(size) == BORDER_STEPS)
+    first = epoch_steps(_start_in_float64(config), config, images, labels, epoch=0)
+    state = _start_in_float64(config)
+    border = [epoch_steps(state, config, images[:few], labels[:few], epoch) for epoch in range(2)]
+    return torch.cat([*islice(first, FINGERPRINT_STEPS), *chain(*border)]).tolist()
+
+
+def _start_in_float64(config: Model[Any]) -> State:
+    state = start(config)
+    for network in state.networks.values():
+        network.double()
+        for part in network.children():
+            part.register_forward_pre_hook(lambda _, inputs: inputs[0].double())
+    return state
+
+
+def seconds_a_step(
+    config: Model[Any], images: Tensor, labels: Tensor, bfloat16: bool = False
+) -> float:
+    """Try a few steps on networks that are thrown away, for an estimate before a long training."""
+    state = start(config, str(images.device), bfloat16)
+    epochs = (epoch_steps(state, config, images, labels, epoch) for epoch in count())
+    steps = chain.from_iterable(epochs)
+    next(steps).sum().item()  # the first one allocates; item() waits for a GPU
+    started = time.perf_counter()
+    torch.stack(list(islice(steps, _TRIED_STEPS))).sum().item()
+    return (time.perf_counter() - started) / _TRIED_STEPS
+
+
+def fastest_device() -> str:
+    """Name the GPU if there is one, otherwise the CPU."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def gains_from_bfloat16(config: Model[Any], device: str) -> bool:
+    """Say whether a training is faster with its products in bfloat16.
+
+    The device must compute in bfloat16 itself, and not emulate it; and the steps must be large:
+    the VAE gained nothing with 32 images a step, and with 128 between 7 and 27 % of the time.
+    """
+    if config.batch_size < _LARGE_STEP:
+        return False
+    kind = torch.device(device).type
+    if kind == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    # PyTorch tells what a processor can from 2.11 on; without a word from it nothing is gained.
+    able: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    if kind != "cpu" or not (able.get("avx512_bf16") or able.get("amx_bf16")):
+        return False
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # false below ONEDNN_MAX_CPU_ISA

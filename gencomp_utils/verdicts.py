@@ -8,18 +8,15 @@ import numpy as np
 from scipy import stats
 
 _CONFIDENCE = 0.95
+Values = Sequence[float] | np.ndarray
 Word = Literal["holds", "fails", "undecided"]
 
 
 class Interval(NamedTuple):
     """A mean over trainings, and the ends of its 95 % confidence interval.
 
-    Formatted, it says all three.
-
-    Attributes
-    ----------
-    mean, low, high : float
-        The ends are infinite where one training says nothing about the spread.
+    Formatted, it says all three. The ends are infinite where one training says nothing about the
+    spread.
 
     Examples
     --------
@@ -36,26 +33,51 @@ class Interval(NamedTuple):
         return f"{mean} ({f'{low} to {high}' if math.isfinite(self.low) else 'one seed'})"
 
 
-def interval(values: Sequence[float] | np.ndarray) -> Interval:
-    """Give the mean of independent values, and where the mean of all possible ones may lie.
+class Verdict(NamedTuple):
+    """What became of a claim, and the interval that says so. Formatted, it says both.
+
+    Examples
+    --------
+    >>> f"{Verdict('holds', Interval(0.831, 0.825, 0.837)):.2f}"
+    '0.83 (0.82 to 0.84), holds'
+    """
+
+    word: Word
+    interval: Interval
+
+    def __format__(self, form: str) -> str:
+        return f"{self.interval:{form}}, {self.word}"
+
+
+def judge(measured: Interval | Values, low: float = -math.inf, high: float = math.inf) -> Verdict:
+    """Put to the test a claim by which the mean over all trainings lies from `low` to `high`.
+
+    Refuses what :func:`interval` and :func:`side` do.
 
     Parameters
     ----------
-    values : sequence of float, or array of shape (n,)
-        One for each training.
+    measured
+        One number for each training, or the interval of their mean.
+    low, high
+        Thresholds, in the unit of the numbers; a claim may have one or both.
 
-    Returns
-    -------
-    Interval
-        By Student's t distribution with n − 1 degrees of freedom, in the unit of the values.
+    Examples
+    --------
+    >>> word, m = judge([0.82, 0.83, 0.84], low=0.5)
+    >>> print(f"{word}: {m:.2f}")
+    holds: 0.83 (0.81 to 0.85)
+    >>> f"{judge(correlation_interval([0.4, 0.5, 0.6]), low=0.39):.2f}"
+    '0.50 (0.22 to 0.71), undecided'
+    """
+    ends = measured if isinstance(measured, Interval) else interval(measured)
+    return Verdict(side(ends, low, high), ends)
 
-    Raises
-    ------
-    ValueError
-        If there are no values, or one isn't finite.
 
-    Notes
-    -----
+def interval(values: Values) -> Interval:
+    """Give the mean of values, shape (n,), and where the mean of all possible ones may lie.
+
+    By Student's t distribution with n − 1 degrees of freedom, if the values, one for each
+    training, are independent. None at all, NaN or infinity are a ValueError.
     Source: Student (1908).
 
     Examples
@@ -74,26 +96,10 @@ def interval(values: Sequence[float] | np.ndarray) -> Interval:
     return Interval(mean, mean - half, mean + half)
 
 
-def correlation_interval(correlations: Sequence[float] | np.ndarray) -> Interval:
-    """Give the mean of correlations and its interval, which stays within ±1.
+def correlation_interval(correlations: Values) -> Interval:
+    """Give the mean of correlations, shape (n,), and its interval, which stays within ±1.
 
-    Parameters
-    ----------
-    correlations : sequence of float, or array of shape (n,)
-        One for each training, between −1 and 1.
-
-    Returns
-    -------
-    Interval
-        Of Fisher's transform ``artanh``, and back.
-
-    Raises
-    ------
-    ValueError
-        If there are none, or one is not strictly between −1 and 1.
-
-    Notes
-    -----
+    That of Fisher's transform ``artanh``, and back; ±1 itself is a ValueError.
     Source: Fisher (1921).
 
     Examples
@@ -110,28 +116,13 @@ def correlation_interval(correlations: Sequence[float] | np.ndarray) -> Interval
 def side(ends: Interval, low: float = -math.inf, high: float = math.inf) -> Word:
     """Say whether a claim holds by which its mean lies from `low` to `high`.
 
-    Parameters
-    ----------
-    ends : Interval
-    low, high : float
-
-    Returns
-    -------
-    str
-        ``"holds"`` if the whole interval lies inside, ``"fails"`` if the whole interval lies
-        outside, otherwise ``"undecided"``.
-
-    Raises
-    ------
-    ValueError
-        If `low` is above `high`.
+    It ``"holds"`` if the whole interval lies inside, ``"fails"`` if the whole interval lies
+    outside, and is ``"undecided"`` otherwise. A `low` above `high` is a ValueError.
 
     Examples
     --------
-    >>> side(Interval(0.7, 0.6, 0.8), low=0.5)
-    'holds'
-    >>> side(Interval(0.7, 0.4, 1.0), low=0.5)
-    'undecided'
+    >>> side(Interval(0.7, 0.6, 0.8), low=0.5), side(Interval(0.7, 0.4, 1.0), low=0.5)
+    ('holds', 'undecided')
     """
     if low > high:
         raise ValueError(f"low is {low}, but must be at most high, {high}")
@@ -141,19 +132,9 @@ def side(ends: Interval, low: float = -math.inf, high: float = math.inf) -> Word
 
 
 def overall(words: Iterable[Word], enough: Callable[[Iterable[bool]], bool]) -> Word:
-    """Say whether a claim of several parts holds.
+    """Say whether a claim of several parts holds; undecided parts count where they could decide.
 
-    Parameters
-    ----------
-    words : iterable of str
-        What is said of each part.
-    enough : callable
-        ``all`` where each part must hold, ``any`` where one is enough.
-
-    Returns
-    -------
-    str
-        ``"undecided"`` where parts that are undecided could still make it hold.
+    `enough` is ``all`` where each part must hold, ``any`` where one does.
 
     Examples
     --------

@@ -11,7 +11,7 @@ import pytest
 from conftest import CHAPTERS, export_tree, parse, read_notebook
 
 from gencomp_utils import runs
-from gencomp_utils.settings import VAEConfig
+from gencomp_utils.models import VAEConfig
 
 pytestmark = pytest.mark.slow
 

@@ -117,7 +117,7 @@ def test_a_chapter_runs_with_the_change_that_it_suggests(chapter, change, reader
     notebook = read_notebook(chapter)
     (cell,) = (cell for cell in notebook.cells if cell.id == "settings")
     cell.source, count = re.subn(
-        r"^config = .*", f"config = settings.{change}", cell.source, flags=re.MULTILINE
+        r"^config = .*", f"config = models.{change}", cell.source, flags=re.MULTILINE
     )
     assert count == 1
     with kernel(sys.executable, tmp_path, reader | {"GENCOMP_STAND_IN": "1"}) as client:

@@ -25,29 +25,31 @@ LAYERS = [
     "verdicts",
     "progress",
     "data",
-    "networks",
-    "settings",
+    "models.base",
+    "models.toys",
+    "models.game",
+    "models.vae",
+    "models.dcgan",
+    "models.classifier",
+    "models",
+    "metrics.bounds",
+    "metrics.samples",
+    "metrics",
     "training",
-    "experiments",
     "checkpoints",
-    "evaluation",
     "runs",
     "figures",
     "notebook",
-    "equations",
+    "ledger.core",
+    "ledger.distance",
+    "ledger.adversarial",
+    "ledger.autoencoding",
+    "ledger.training",
+    "ledger",
+    "ledger.page",
 ]
-WITHOUT_TORCH = [
-    "distributions",
-    "divergences",
-    "minimax",
-    "evidence",
-    "verdicts",
-    "progress",
-    "data",
-    "settings",
-    "figures",
-    "notebook",
-]
+WITHOUT_TORCH = [*LAYERS[: LAYERS.index("models.base")], "figures", "notebook"]
+LONGEST_MODULE, LONGEST_MODEL, ALL_LINES = 450, 200, 5300
 
 
 def text(name: str) -> str:
@@ -163,18 +165,29 @@ def test_publishing_refuses_before_the_address_is_set(tree):
 # Layout
 
 
+def file_of(module: str) -> Path:
+    path = ROOT.joinpath("gencomp_utils", *module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
 def imported(module: str) -> set[str]:
-    tree = ast.parse(text(f"gencomp_utils/{module}.py"))
-    return {
-        node.module.removeprefix("gencomp_utils.")
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("gencomp_utils.")
-    }
+    """Modules of the package that a module imports from."""
+    found = set()
+    for node in ast.walk(ast.parse(file_of(module).read_text(encoding="utf-8"))):
+        names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        names += [f"{names[0]}.{alias.name}" for alias in node.names] if names else []
+        names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        ours = {name.removeprefix("gencomp_utils.") for name in names if "gencomp_utils." in name}
+        submodules = ours & set(LAYERS)
+        # What is a module's own name within a package isn't taken from the package.
+        found |= {name for name in submodules if not any(m.startswith(f"{name}.") for m in ours)}
+    return found
 
 
 def test_every_module_has_its_layer():
-    modules = {path.stem for path in (ROOT / "gencomp_utils").glob("*.py")}
-    assert modules == {"__init__", *LAYERS}
+    package = ROOT / "gencomp_utils"
+    files = {file_of(module) for module in LAYERS} | {package / "__init__.py"}
+    assert files == set(package.rglob("*.py"))
 
 
 @pytest.mark.parametrize("module", LAYERS)
@@ -182,8 +195,46 @@ def test_a_module_imports_only_from_those_above_it(module):
     assert imported(module) <= set(LAYERS[: LAYERS.index(module)])
 
 
+def test_a_module_that_imports_from_below_is_noticed(monkeypatch):
+    assert {"models.base", "models.game"} <= imported("models.dcgan")
+    assert imported("runs") >= {"training", "checkpoints", "models", "metrics.samples"}
+
+
+def length(module: str) -> int:
+    return file_of(module).read_text(encoding="utf-8").count("\n")
+
+
+@pytest.mark.parametrize("module", LAYERS)
+def test_a_module_is_short_enough_to_be_read(module):
+    assert length(module) <= LONGEST_MODULE
+
+
+@pytest.mark.parametrize("module", ["models.vae", "models.dcgan", "models.classifier", "training"])
+def test_a_training_is_read_from_settings_to_last_epoch_in_one_short_file(module):
+    assert length(module) <= LONGEST_MODEL
+
+
+def test_the_package_stays_small():
+    lengths = {module: length(module) for module in LAYERS}
+    assert sum(lengths.values()) <= ALL_LINES, lengths
+
+
+def test_nothing_but_a_models_own_file_asks_for_its_type():
+    kinds = re.compile(r"(isinstance|case) ?\(?.*\b(VAE|DCGAN\w+|Classifier)(Config)?\b")
+    for module in LAYERS:
+        assert not kinds.search(file_of(module).read_text(encoding="utf-8")), module
+
+
+def test_every_module_has_a_test_file_of_its_name():
+    tests = {path.stem for path in (ROOT / "tests").glob("test_*.py")}
+    for module in LAYERS:
+        first, _, last = module.partition(".")
+        if first != "ledger" and file_of(module).name != "__init__.py":
+            assert f"test_{last or first}" in tests, module
+
+
 def test_the_api_page_shows_every_module():
-    shown = re.findall(r"automodule:: gencomp_utils\.(\w+)", text("book/appendix/api.md"))
+    shown = re.findall(r"automodule:: gencomp_utils\.([\w.]+)", text("book/appendix/api.md"))
     assert shown == LAYERS
 
 

@@ -8,7 +8,7 @@ import pytest
 from conftest import ROOT
 
 from gencomp_utils import data, runs
-from gencomp_utils.settings import ClassifierConfig, DCGANConfig, VAEConfig
+from gencomp_utils.models import ClassifierConfig, DCGANConfig, VAEConfig
 
 spec = importlib.util.spec_from_file_location("train", ROOT / "tools" / "train.py")
 train = importlib.util.module_from_spec(spec)
@@ -25,7 +25,14 @@ def elsewhere(tmp_path, monkeypatch):
     shutil.copytree(runs.RECORDED / classifier, tmp_path / "recorded" / classifier)
     monkeypatch.setattr(runs, "RECORDED", tmp_path / "recorded")
     monkeypatch.setattr(train, "WORK", tmp_path / "work")
-    monkeypatch.setattr(train, "RUNS", {VAE: train.WEIGHTS, DCGAN: train.SAMPLES})
+    monkeypatch.setattr(
+        train,
+        "RUNS",
+        {
+            VAE: train.Recording(train.WEIGHTS, train.OF_VAE),
+            DCGAN: train.Recording(train.SAMPLES),
+        },
+    )
     monkeypatch.setattr(train, "load_mnist", data.load_stand_in)
 
 
@@ -45,7 +52,7 @@ def test_what_is_missing_is_recorded_and_what_is_asked_for_is_kept(monkeypatch, 
     assert vae.metrics["copies"] <= vae.metrics["copies_asked"]
     assert dcgan.samples.shape == (1, 64, 28, 28)
     assert not dcgan.weights
-    assert len(vae.fingerprint) == len(dcgan.fingerprint) == 20
+    assert len(vae.fingerprint) == len(dcgan.fingerprint) == 32
     assert "0 runs are missing" in capsys.readouterr().out
     call(monkeypatch)
     assert "Training" not in capsys.readouterr().out

@@ -6,22 +6,21 @@ _build/training until a run is finished and measured.
 
 import argparse
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from sklearn.neighbors import KNeighborsClassifier
-from torch import Tensor
 
-from gencomp_utils import evaluation, runs
+from gencomp_utils import metrics, runs
 from gencomp_utils.data import Digits, load_mnist
-from gencomp_utils.experiments import fingerprint
-from gencomp_utils.networks import VAE
-from gencomp_utils.settings import ClassifierConfig, Config, DCGANConfig, VAEConfig
-from gencomp_utils.training import as_unit, stream
+from gencomp_utils.models import ClassifierConfig, DCGANConfig, Model, VAEConfig
+from gencomp_utils.models.base import split, stream
+from gencomp_utils.models.vae import encode
+from gencomp_utils.training import fingerprint
 
 WORK = Path(__file__).parent.parent / "_build" / "training"
 GRID = 601
@@ -31,94 +30,52 @@ VOTERS = 10
 ASKED_FOR_COPIES = 16
 HELD_OUT_STEP = 50
 
-# What of a run is kept in the repository, where 12 MB are allowed in all.
-EVERYTHING = {"weights", "losses", "samples"}
-WEIGHTS = {"weights"}
-SAMPLES = {"samples"}
-NUMBERS: set[str] = set()
-
-RUNS: dict[Config, set[str]] = {
-    ClassifierConfig(): WEIGHTS,
-    # The report's settings.
-    VAEConfig(): EVERYTHING,
-    DCGANConfig(): EVERYTHING,
-    VAEConfig(latent_dim=20): EVERYTHING,
-    # What a DCGAN does without one of its parts, beside the first epochs of the whole.
-    DCGANConfig(epochs=3, batch_norm=False): SAMPLES,
-    DCGANConfig(epochs=3, weight_std=None): SAMPLES,
-    DCGANConfig(epochs=3, k=5): SAMPLES,
-    DCGANConfig(epochs=3, saturating=True): SAMPLES,
-    # Other seeds, for intervals.
-    **{VAEConfig(seed=seed): NUMBERS for seed in range(1, 5)},
-    **{DCGANConfig(seed=seed): WEIGHTS for seed in (1, 2)},
-    **{DCGANConfig(seed=seed): NUMBERS for seed in (3, 4)},
-    **{VAEConfig(latent_dim=20, seed=seed): NUMBERS for seed in range(1, 5)},
-    # The report's log (claim C5): its split, a probable batch size, two weights of the KL.
-    **{
-        VAEConfig(beta=beta, batch_size=16, borrowed=5000, seed=seed): NUMBERS
-        for seed in range(3)
-        for beta in (1.0, 0.392)
-    },
-    # As good as these networks get here: longer, the VAEs with a falling learning rate.
-    VAEConfig(epochs=30, anneal=True): WEIGHTS,
-    VAEConfig(latent_dim=20, epochs=30, anneal=True): WEIGHTS,
-    DCGANConfig(epochs=40): WEIGHTS,
-    # What a falling rate does to a DCGAN.
-    DCGANConfig(epochs=30, anneal=True): NUMBERS,
-}
+Measure = Callable[[runs.Run, Digits], dict[str, float]]
 
 
-def measure(run: runs.Run, digits: Digits) -> dict[str, float]:
-    """Measure what the history by epoch doesn't hold."""
-    match run.config:
-        case VAEConfig():
-            return measure_bounds(run, digits) | measure_codes(run, digits)
-        case ClassifierConfig():
-            return measure_real_images(run, digits)
-        case DCGANConfig():
-            return {}
-
-
-def measure_bounds(run: runs.Run, digits: Digits) -> dict[str, float]:
-    """Measure the bound (with β = 1) on the test images, and log p(x) or a nearer bound."""
-    vae, seed = run.vae(), run.config.seed
-    _, _, images, _ = runs.split(run.config, digits)
-    bound = evaluation.elbo(vae, images, stream(seed, "evaluation"), BOUND_DRAWS)
-    closer = evaluation.importance_weighted(
-        vae, images, stream(seed, "importance"), IMPORTANCE_DRAWS
-    )
-    metrics = {
+def bounds(run: runs.Run, digits: Digits) -> dict[str, float]:
+    """Measure the bound (with β = 1) on the test images, and a nearer bound of log p(x)."""
+    vae, seed = run.network(), run.config.seed
+    _, _, images, _ = split(run.config, digits)
+    bound = metrics.elbo(vae, images, stream(seed, "evaluation"), BOUND_DRAWS)
+    closer = metrics.importance_weighted(vae, images, stream(seed, "importance"), IMPORTANCE_DRAWS)
+    return {
         "test_elbo": bound.mean().item(),
         "test_elbo_draws": BOUND_DRAWS,
         "test_importance_weighted": closer.mean().item(),
         "test_importance_weighted_draws": IMPORTANCE_DRAWS,
     }
-    if run.config == VAEConfig():
-        evidence = evaluation.log_evidence_grid(vae, images, GRID)
-        coarser = evaluation.log_evidence_grid(vae, images, GRID * 2 // 3)
-        metrics |= {
-            "test_log_evidence": evidence.mean().item(),
-            "test_log_evidence_grid": GRID,
-            "test_log_evidence_coarser_grid": coarser.mean().item(),
-        }
-    return metrics
 
 
-def measure_codes(run: runs.Run, digits: Digits) -> dict[str, float]:
+def evidence(run: runs.Run, digits: Digits) -> dict[str, float]:
+    """Integrate log p(x) of the test images over a grid of codes, and over a coarser one."""
+    _, _, images, _ = split(run.config, digits)
+    fine, coarse = (
+        metrics.log_evidence_grid(run.network(), images, points).mean().item()
+        for points in (GRID, GRID * 2 // 3)
+    )
+    return {
+        "test_log_evidence": fine,
+        "test_log_evidence_grid": GRID,
+        "test_log_evidence_coarser_grid": coarse,
+    }
+
+
+def codes(run: runs.Run, digits: Digits) -> dict[str, float]:
     """Measure what codes tell of the digit, and how many samples are copies of training images.
 
     The vote is the share of test images whose digit is the most frequent among the nearest codes
     of training images. A sample is a copy if it is nearer to a training image than all but 1 % of
     decoded test images, which are as smooth as it is.
     """
-    vae = run.vae()
-    images, labels, test_images, test_labels = runs.split(run.config, digits)
-    voters = KNeighborsClassifier(VOTERS).fit(codes(vae, images), labels)
-    right = voters.predict(codes(vae, test_images)) == test_labels.numpy()
+    vae = run.network()
+    images, labels, test_images, test_labels = split(run.config, digits)
+    voters = KNeighborsClassifier(VOTERS).fit(encode(vae, images)[0], labels)
+    right = voters.predict(encode(vae, test_images)[0]) == test_labels.numpy()
     z = torch.randn(ASKED_FOR_COPIES, vae.latent_dim, generator=stream(run.config.seed, "copies"))
-    decoded = evaluation.images_of(vae, codes(vae, test_images[::HELD_OUT_STEP]))
-    apart, _ = evaluation.nearest(torch.cat([evaluation.images_of(vae, z), decoded]), images)
-    samples, yardstick = apart.split([len(z), len(decoded)])
+    held_out, _ = encode(vae, test_images[::HELD_OUT_STEP])
+    asked = torch.cat([run.sample(z), run.sample(held_out)])
+    samples, yardstick = metrics.nearest(asked, images)[0].split([len(z), len(held_out)])
     copies = samples < yardstick.quantile(0.01)
     return {
         "test_vote": right.mean().item(),
@@ -127,28 +84,69 @@ def measure_codes(run: runs.Run, digits: Digits) -> dict[str, float]:
     }
 
 
-@torch.no_grad()
-def codes(vae: VAE, images: Tensor) -> Tensor:
-    """Means of q(z|x)."""
-    return torch.cat([vae.encode(as_unit(block))[0] for block in images.split(500)])
-
-
-def measure_real_images(run: runs.Run, digits: Digits) -> dict[str, float]:
+def real_images(run: runs.Run, digits: Digits) -> dict[str, float]:
     """Compare training images with the test images as samples are: no sample should do better."""
-    reference = evaluation.Reference(run.classifier(), torch.tensor(digits.test_images))
+    reference = metrics.Reference(run.network(), torch.tensor(digits.test_images))
     images = torch.tensor(digits.train_images)
     some = torch.randperm(len(images), generator=stream(run.config.seed, "some real images"))
     real = reference.compare(images[some[: len(digits.test_images)]])
     return {f"real_{name}": value for name, value in real.items()}
 
 
-def record(config: Config, kept: set[str], digits: Digits) -> None:
+class Recording(NamedTuple):
+    """What of a run is kept in the repository, where 12 MB are allowed in all, and measured."""
+
+    kept: frozenset[str] = frozenset()
+    measures: tuple[Measure, ...] = ()
+
+
+EVERYTHING = frozenset({"weights", "losses", "samples"})
+WEIGHTS = frozenset({"weights"})
+SAMPLES = frozenset({"samples"})
+NUMBERS: frozenset[str] = frozenset()
+OF_VAE = (bounds, codes)
+
+RUNS: dict[Model[Any], Recording] = {
+    ClassifierConfig(): Recording(WEIGHTS, (real_images,)),
+    # The report's settings.
+    VAEConfig(): Recording(EVERYTHING, (bounds, evidence, codes)),
+    DCGANConfig(): Recording(EVERYTHING),
+    VAEConfig(latent_dim=20): Recording(EVERYTHING, OF_VAE),
+    # What a DCGAN does without one of its parts, beside the first epochs of the whole.
+    DCGANConfig(epochs=3, batch_norm=False): Recording(SAMPLES),
+    DCGANConfig(epochs=3, weight_std=None): Recording(SAMPLES),
+    DCGANConfig(epochs=3, k=5): Recording(SAMPLES),
+    DCGANConfig(epochs=3, saturating=True): Recording(SAMPLES),
+    # Other seeds, for intervals.
+    **{VAEConfig(seed=seed): Recording(NUMBERS, OF_VAE) for seed in range(1, 5)},
+    **{DCGANConfig(seed=seed): Recording(WEIGHTS) for seed in (1, 2)},
+    **{DCGANConfig(seed=seed): Recording(NUMBERS) for seed in (3, 4)},
+    **{VAEConfig(latent_dim=20, seed=seed): Recording(NUMBERS, OF_VAE) for seed in range(1, 5)},
+    # The report's log (claim C5): its split, a probable batch size, two weights of the KL.
+    **{
+        VAEConfig(beta=beta, batch_size=16, borrowed=5000, seed=seed): Recording(NUMBERS, OF_VAE)
+        for seed in range(3)
+        for beta in (1.0, 0.392)
+    },
+    # As good as these networks get here: longer, the VAEs with a falling learning rate.
+    VAEConfig(epochs=30, anneal=True): Recording(WEIGHTS, OF_VAE),
+    VAEConfig(latent_dim=20, epochs=30, anneal=True): Recording(WEIGHTS, OF_VAE),
+    DCGANConfig(epochs=40): Recording(WEIGHTS),
+    # What a falling rate does to a DCGAN.
+    DCGANConfig(epochs=30, anneal=True): Recording(NUMBERS),
+}
+
+
+def record(config: Model[Any], recording: Recording, digits: Digits) -> None:
     run = runs.train(config, digits, WORK / runs.name(config))
-    images, labels, _, _ = runs.split(config, digits)
+    images, labels, _, _ = split(config, digits)
+    kept = recording.kept
     run = replace(
         run,
         fingerprint=fingerprint(config, images, labels),
-        metrics=measure(run, digits),
+        metrics={
+            name: x for measure in recording.measures for name, x in measure(run, digits).items()
+        },
         weights=run.weights if "weights" in kept else {},
         losses=run.losses if "losses" in kept else run.losses[:0],
         samples=run.samples if "samples" in kept else run.samples[:, :0],
@@ -186,8 +184,7 @@ def main() -> None:
     missing = [
         config
         for config in RUNS
-        if runs.name(config).startswith(wanted.only)
-        and not (runs.RECORDED / runs.name(config)).exists()
+        if runs.name(config).startswith(wanted.only) and not runs.is_recorded(config)
     ]
     done = 0
     try:

@@ -1,0 +1,21 @@
+"""What is measured of a model: bounds on log p(x), and its samples beside real images."""
+
+from gencomp_utils.metrics.bounds import elbo, importance_weighted, log_evidence_grid
+from gencomp_utils.metrics.samples import (
+    Reference,
+    frechet_distance,
+    nearest,
+    precision_recall,
+    sharpness,
+)
+
+__all__ = [
+    "Reference",
+    "elbo",
+    "frechet_distance",
+    "importance_weighted",
+    "log_evidence_grid",
+    "nearest",
+    "precision_recall",
+    "sharpness",
+]

@@ -1,0 +1,228 @@
+"""Samples beside real images: distances in features, coverage, sharpness, nearest neighbours."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from sklearn.metrics import pairwise_distances_argmin_min
+from torch import Tensor
+
+from gencomp_utils.models.base import as_unit
+from gencomp_utils.models.classifier import Classifier, features
+
+_BLOCK = 1000
+_NEIGHBOUR_BLOCK = 5000  # 16 MB
+
+
+class Reference:
+    """Real images in bytes, as a classifier sees them, beside which samples are measured."""
+
+    def __init__(self, classifier: Classifier, images: Tensor) -> None:
+        self._classifier = classifier
+        self._features = features(classifier, images)
+
+    def compare(self, samples: Tensor) -> dict[str, float]:
+        """Measure samples beside the real images.
+
+        Parameters
+        ----------
+        samples
+            Bytes, shape (n, 28, 28); as many as there are real images, or the distance isn't
+            comparable.
+
+        Returns
+        -------
+        dict of str to float
+            ``frechet_distance``, ``precision`` and ``recall`` in the classifier's features;
+            ``confidence``, the mean probability of the likeliest digit; ``sharpness``, the mean;
+            ``share_0`` to ``share_9``, how often each digit is the likeliest.
+        """
+        seen = features(self._classifier, samples)
+        precision, recall = precision_recall(self._features, seen)
+        confidence, digits = self._digits(seen)
+        shares = digits.bincount(minlength=10) / len(digits)
+        return {
+            "frechet_distance": frechet_distance(self._features, seen),
+            "precision": precision,
+            "recall": recall,
+            "confidence": confidence.mean().item(),
+            "sharpness": sharpness(samples.cpu()).mean().item(),
+            **{f"share_{digit}": share for digit, share in enumerate(shares.tolist())},
+        }
+
+    @torch.no_grad()
+    def _digits(self, seen: Tensor) -> tuple[Tensor, Tensor]:
+        answer = self._classifier.answer
+        probabilities, digits = (
+            answer(seen.to(answer.weight.device)).softmax(dim=1).cpu().max(dim=1)
+        )
+        return probabilities, digits
+
+
+def frechet_distance(first: Tensor, second: Tensor) -> float:
+    r"""Fréchet distance of two Gaussians fitted to features, shape (n, d) and (m, d).
+
+    .. math::
+
+        \lVert \mu_1 - \mu_2 \rVert^2
+        + \mathrm{tr}\left( \Sigma_1 + \Sigma_2 - 2 (\Sigma_1 \Sigma_2)^{1/2} \right)
+
+    It is 0 or more, in squared units of the features, and falls with the number of rows, so compare
+    at equal numbers.
+
+    Raises
+    ------
+    ValueError
+        If the shapes don't fit, or there are fewer than two rows.
+
+    Notes
+    -----
+    Source: Heusel et al. (2017), arXiv:1706.08500, in the features of a classifier of our own: not
+    comparable with distances in Inception's. The trace of the root is the sum of the roots of
+    the eigenvalues, in float64.
+
+    Examples
+    --------
+    >>> x = torch.tensor([[0.0], [2.0]])
+    >>> frechet_distance(x, x + 3)
+    9.0
+    """
+    _check_features(first, second)
+    means, covariances = [], []
+    for rows in (first.cpu().double(), second.cpu().double()):
+        means.append(rows.mean(dim=0))
+        covariances.append(torch.cov(rows.T).reshape(2 * (rows.shape[1],)))
+    # Σ₁Σ₂ has the eigenvalues of the symmetric R Σ₂ R with R² = Σ₁.
+    values, vectors = torch.linalg.eigh(covariances[0])
+    root = vectors @ torch.diag(values.clamp(min=0).sqrt()) @ vectors.T
+    roots = torch.linalg.eigvalsh(root @ covariances[1] @ root).clamp(min=0).sqrt()
+    spread = covariances[0].trace() + covariances[1].trace() - 2 * roots.sum()
+    return float((means[0] - means[1]).square().sum() + spread.clamp(min=0))
+
+
+def precision_recall(real: Tensor, fake: Tensor, neighbours: int = 3) -> tuple[float, float]:
+    """Give the shares of fakes that lie among the real ones, and of real ones among the fakes.
+
+    A point lies among a set if it is no farther from some member of it than that member's k-th
+    nearest neighbour within the set.
+
+    Parameters
+    ----------
+    real, fake
+        Features, shape (n, d) and (m, d), of like numbers of rows.
+    neighbours
+        k, from 1 up to the rows of the smaller set less one.
+
+    Returns
+    -------
+    precision, recall
+        Between 0 and 1. Noise in the images can raise precision above that of real images, so
+        neither says enough alone.
+
+    Raises
+    ------
+    ValueError
+        If the shapes don't fit, or there are too few rows for so many neighbours.
+
+    Notes
+    -----
+    Source: Kynkäänniemi et al. (2019), arXiv:1904.06991. Distances are taken in blocks, in float64.
+
+    Examples
+    --------
+    >>> real = torch.tensor([[0.0], [1.0], [2.0], [3.0]])
+    >>> precision_recall(real, real + 0.5, neighbours=1)
+    (1.0, 1.0)
+    >>> precision_recall(real, torch.tensor([[0.5], [0.6], [9.0], [9.1]]), neighbours=1)
+    (0.5, 0.0)
+    """
+    _check_features(real, fake)
+    most = min(len(real), len(fake)) - 1
+    if not 1 <= neighbours <= most:
+        raise ValueError(
+            f"neighbours is {neighbours}, but must be from 1 up to {most}, one less than the "
+            "smaller set has rows"
+        )
+    real, fake = real.cpu().double(), fake.cpu().double()
+    return _share_among(fake, real, neighbours), _share_among(real, fake, neighbours)
+
+
+def _share_among(points: Tensor, members: Tensor, neighbours: int) -> float:
+    reach = torch.cat(
+        [
+            torch.cdist(block, members).kthvalue(neighbours + 1, dim=1).values
+            for block in members.split(_BLOCK)
+        ]
+    )
+    among = [(torch.cdist(block, members) <= reach).any(dim=1) for block in points.split(_BLOCK)]
+    return torch.cat(among).double().mean().item()
+
+
+def nearest(images: Tensor, among: Tensor) -> tuple[Tensor, Tensor]:
+    """Find the nearest of many images to each of a few, pixel by pixel.
+
+    Parameters
+    ----------
+    images, among
+        Bytes, shape (n, 28, 28) and (m, 28, 28).
+
+    Returns
+    -------
+    distance
+        Euclidean distance with pixels in [0, 1], shape (n,).
+    index
+        Which of `among` it is, shape (n,).
+
+    Raises
+    ------
+    ValueError
+        If there are none to choose from.
+
+    Examples
+    --------
+    >>> blank, full = torch.zeros(1, 28, 28), torch.full((1, 28, 28), 255)
+    >>> distance, index = nearest(blank.byte(), torch.cat([full, blank]).byte())
+    >>> distance.item(), index.item()
+    (0.0, 1)
+    """
+    if len(among) == 0:
+        raise ValueError("among has no images, but must have at least one")
+    queries = _flat(images)
+    least = np.full(len(images), np.inf)
+    index = np.zeros(len(images), dtype=np.int64)
+    for start in range(0, len(among), _NEIGHBOUR_BLOCK):
+        block = _flat(among[start : start + _NEIGHBOUR_BLOCK])
+        at, distance = pairwise_distances_argmin_min(queries, block)
+        nearer = distance < least
+        least[nearer], index[nearer] = distance[nearer], start + at[nearer]
+    return torch.from_numpy(least), torch.from_numpy(index)
+
+
+def _flat(images: Tensor) -> np.ndarray:
+    pixels: np.ndarray = images.cpu().flatten(1).float().div_(255).numpy()
+    return pixels
+
+
+def sharpness(images: Tensor) -> Tensor:
+    """Give the variance of the Laplacian of each image in bytes, shape (n,), with pixels in [0, 1].
+
+    It is high for edges and for noise alike. Real images have a value of their own: nearer to it is
+    better, not higher.
+
+    Examples
+    --------
+    >>> sharpness(torch.full((1, 28, 28), 7, dtype=torch.uint8))
+    tensor([0.])
+    """
+    kernel = torch.tensor([[0.0, 1.0, 0.0], [1.0, -4.0, 1.0], [0.0, 1.0, 0.0]])[None, None]
+    response = F.conv2d(as_unit(images), kernel.to(images.device))
+    return response.flatten(1).var(dim=1, correction=0)
+
+
+def _check_features(first: Tensor, second: Tensor) -> None:
+    if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[1]:
+        raise ValueError(
+            f"features must have shapes (n, d) and (m, d), but have {tuple(first.shape)} and "
+            f"{tuple(second.shape)}"
+        )
+    if min(len(first), len(second)) < 2:
+        raise ValueError("features must have at least two rows each, or they have no covariance")

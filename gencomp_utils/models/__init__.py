@@ -1,0 +1,74 @@
+"""The models, one file each; a new one is a file and a line in ``MODELS``."""
+
+from typing import Any
+
+from gencomp_utils.models.base import Model, State, as_signed, as_unit, descend, split, stream
+from gencomp_utils.models.classifier import (
+    Classifier,
+    ClassifierConfig,
+    accuracy,
+    features,
+    probabilities,
+)
+from gencomp_utils.models.dcgan import DCGANConfig, DCGANDiscriminator, DCGANGenerator
+from gencomp_utils.models.game import (
+    GAN,
+    algorithm_1,
+    at_rest,
+    discriminator_loss,
+    discriminator_step,
+    non_saturating_loss,
+    saturating_loss,
+)
+from gencomp_utils.models.toys import fully_connected
+from gencomp_utils.models.vae import (
+    VAE,
+    VAEConfig,
+    bernoulli_cross_entropy,
+    decode,
+    encode,
+    kl_to_standard_normal,
+    reparameterize,
+    vae_loss,
+)
+
+__all__ = [
+    "GAN",
+    "MODELS",
+    "VAE",
+    "Classifier",
+    "ClassifierConfig",
+    "DCGANConfig",
+    "DCGANDiscriminator",
+    "DCGANGenerator",
+    "Model",
+    "State",
+    "VAEConfig",
+    "accuracy",
+    "algorithm_1",
+    "as_signed",
+    "as_unit",
+    "at_rest",
+    "bernoulli_cross_entropy",
+    "decode",
+    "descend",
+    "discriminator_loss",
+    "discriminator_step",
+    "encode",
+    "features",
+    "fully_connected",
+    "kl_to_standard_normal",
+    "non_saturating_loss",
+    "probabilities",
+    "reparameterize",
+    "saturating_loss",
+    "split",
+    "stream",
+    "vae_loss",
+]
+
+MODELS: dict[str, type[Model[Any]]] = {
+    "vae": VAEConfig,
+    "dcgan": DCGANConfig,
+    "classifier": ClassifierConfig,
+}

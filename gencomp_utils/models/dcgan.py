@@ -1,0 +1,188 @@
+"""The DCGAN, from its settings to its last epoch: Algorithm 1 on images."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from gencomp_utils.models import base, game
+from gencomp_utils.models.base import Model, State, number, stream, switch, whole
+
+
+class DCGANGenerator(nn.Module):
+    """Noise becomes a 28 by 28 image in three doublings.
+
+    No pooling and no hidden full layer: the noise is projected to a 4 by 4 image of many channels,
+    which fractionally strided convolutions enlarge to 7, 14 and 28 pixels a side. Batch
+    normalisation after every layer but the last, ReLU, and tanh at the output. Source: Radford,
+    Metz and Chintala (2016), arXiv:1511.06434, for a smaller image.
+
+    Examples
+    --------
+    >>> network = DCGANGenerator(100, torch.Generator().manual_seed(0))
+    >>> network(torch.zeros(5, 100)).shape
+    torch.Size([5, 1, 28, 28])
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        generator: torch.Generator,
+        batch_norm: bool = True,
+        weight_std: float | None = 0.02,
+    ) -> None:
+        if latent_dim < 1:
+            raise ValueError(f"latent_dim is {latent_dim}, but must be at least 1")
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):  # layers draw weights that are replaced below
+            self.layers = nn.Sequential(
+                nn.Unflatten(1, (latent_dim, 1, 1)),
+                nn.ConvTranspose2d(latent_dim, 256, 4, bias=not batch_norm),  # 256 × 4 × 4
+                _normalised(256, batch_norm),
+                nn.ReLU(),
+                nn.ConvTranspose2d(256, 96, 3, stride=2, padding=1, bias=not batch_norm),
+                _normalised(96, batch_norm),  # 96 × 7 × 7
+                nn.ReLU(),
+                nn.ConvTranspose2d(96, 48, 4, stride=2, padding=1, bias=not batch_norm),
+                _normalised(48, batch_norm),  # 48 × 14 × 14
+                nn.ReLU(),
+                nn.ConvTranspose2d(48, 1, 4, stride=2, padding=1),  # 1 × 28 × 28
+                nn.Tanh(),
+            )
+        self.latent_dim = latent_dim
+        base.initialise(self, generator, weight_std)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Turn noise, shape (n, latent_dim), into pixels in [−1, 1], shape (n, 1, 28, 28)."""
+        images: Tensor = self.layers(z)
+        return images
+
+
+class DCGANDiscriminator(nn.Module):
+    """An image becomes one number in three halvings.
+
+    No pooling and no hidden full layer: strided convolutions shrink the image. Batch normalisation
+    but at the input, LeakyReLU with slope 0.2 for negative values, and a logit at the end. Source
+    as for the generator.
+
+    Examples
+    --------
+    >>> network = DCGANDiscriminator(torch.Generator().manual_seed(0))
+    >>> network(torch.zeros(5, 1, 28, 28)).shape
+    torch.Size([5, 1])
+    """
+
+    def __init__(
+        self,
+        generator: torch.Generator,
+        batch_norm: bool = True,
+        weight_std: float | None = 0.02,
+    ) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):  # layers draw weights that are replaced below
+            self.layers = nn.Sequential(
+                nn.Conv2d(1, 48, 4, stride=2, padding=1),  # 48 × 14 × 14
+                nn.LeakyReLU(0.2),
+                nn.Conv2d(48, 96, 4, stride=2, padding=1, bias=not batch_norm),  # 96 × 7 × 7
+                _normalised(96, batch_norm),
+                nn.LeakyReLU(0.2),
+                nn.Conv2d(96, 192, 3, stride=2, padding=1, bias=not batch_norm),  # 192 × 4 × 4
+                _normalised(192, batch_norm),
+                nn.LeakyReLU(0.2),
+                nn.Flatten(),
+                nn.Linear(192 * 4 * 4, 1),
+            )
+        base.initialise(self, generator, weight_std)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Give the logits, shape (n, 1), that images with pixels in [−1, 1] are real."""
+        logits: Tensor = self.layers(x)
+        return logits
+
+
+def _normalised(channels: int, batch_norm: bool) -> nn.Module:
+    return nn.BatchNorm2d(channels) if batch_norm else nn.Identity()
+
+
+@dataclass(frozen=True)
+class DCGANConfig(Model[DCGANGenerator]):
+    """What defines a DCGAN experiment; the defaults are the report's (§5.1).
+
+    `learning_rate` is Adam's step size for both players, `beta1` the decay of its running mean;
+    that of its running square is 0.999. The discriminator takes `k` steps for each of the
+    generator's, which lessens ``−log D(G(z))``, or if `saturating` ``log(1 − D(G(z)))``, as
+    Algorithm 1 has it. `weight_std` is the standard deviation of initial weights; None for Glorot's
+    choice. `anneal` lowers the learning rates to 0 along a half cosine.
+
+    Examples
+    --------
+    >>> DCGANConfig(k=5).k
+    5
+    """
+
+    latent_dim: int = whole(100, least=1)
+    epochs: int = whole(20, least=1)
+    batch_size: int = whole(100, least=2)  # batch normalisation needs two images or more
+    learning_rate: float = number(2e-4, above=0)
+    beta1: float = number(0.5, least=0, below=1)
+    k: int = whole(1, least=1)
+    saturating: bool = switch(False)
+    batch_norm: bool = switch(True)
+    weight_std: float | None = number(0.02, above=0, optional=True)
+    anneal: bool = switch(False)
+    seed: int = whole(0, least=0)
+
+    losses: ClassVar = ("discriminator_loss", "generator_loss")
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Make both players, untrained."""
+        weights, choices = stream(self.seed, "weights"), (self.batch_norm, self.weight_std)
+        return {
+            "generator": DCGANGenerator(self.latent_dim, weights, *choices),
+            "discriminator": DCGANDiscriminator(weights, *choices),
+        }
+
+    def optimizer(self, network: nn.Module) -> torch.optim.Adam:
+        """Make Adam for a player."""
+        betas = self.beta1, 0.999
+        return torch.optim.Adam(network.parameters(), self.learning_rate, betas, fused=True)
+
+    def steps(self, count: int) -> int:
+        """Count the iterations of an epoch; what doesn't fill k minibatches is left out."""
+        return count // (self.k * self.batch_size)
+
+    def epoch(self, state: State, images: Tensor, labels: Tensor, epoch: int) -> Iterator[Tensor]:
+        """Run one epoch of Algorithm 1: each image is shown to the discriminator once."""
+        iterations = self.steps(len(images))
+        if iterations == 0:
+            raise ValueError(
+                f"images has {len(images)}, but {self.k} minibatches of {self.batch_size} need "
+                f"{self.k * self.batch_size}"
+            )
+        order = torch.randperm(len(images), generator=stream(self.seed, "order", epoch))
+        shape = iterations * (self.k + 1), self.batch_size, self.latent_dim
+        noise = torch.randn(shape, generator=stream(self.seed, "noise", epoch))
+        batches = iter(order.to(images.device).split(self.batch_size))
+        noises = iter(noise.to(images.device))
+        roles = "generator", "discriminator"
+        gan = game.GAN(*(state.networks[r] for r in roles), *(state.optimizers[r] for r in roles))
+        steps = game.algorithm_1(
+            gan,
+            sample_data=lambda: base.as_signed(images[next(batches)]),
+            sample_noise=lambda: next(noises),
+            iterations=iterations,
+            k=self.k,
+            generator_loss=game.saturating_loss if self.saturating else game.non_saturating_loss,
+        )
+        for step in range(iterations):
+            if self.anneal:
+                done = (epoch + step / iterations) / self.epochs
+                for optimizer in state.optimizers.values():
+                    base.anneal(optimizer, self.learning_rate, done)
+            yield next(steps)
+
+    def sample(self, network: DCGANGenerator, z: Tensor) -> Tensor:
+        """Turn noise into images of 8 bits, as real ones are."""
+        return base.as_bytes(base.in_blocks(network, lambda block: (network(block) + 1) / 2, z))

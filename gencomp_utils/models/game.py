@@ -1,0 +1,166 @@
+"""The game (3) between any two networks: its losses, and Algorithm 1."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from gencomp_utils.models.base import descend
+
+
+@dataclass(frozen=True)
+class GAN:
+    """The two players of the game (3), and what moves each of them.
+
+    Attributes
+    ----------
+    generator
+        From noise, shape (n, ...), to samples.
+    discriminator
+        From samples to logits, the log-odds that a sample is real; no sigmoid at its end.
+    generator_optimizer, discriminator_optimizer
+        Each holds the weights of its player.
+    """
+
+    generator: nn.Module
+    discriminator: nn.Module
+    generator_optimizer: Optimizer
+    discriminator_optimizer: Optimizer
+
+
+def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """Give minus the value (3) of a minibatch, in nats, which the discriminator lessens.
+
+    ``−[log D(x) + log(1 − D(G(z)))]`` on average, from the logits of real samples and of fakes.
+
+    Examples
+    --------
+    >>> discriminator_loss(torch.zeros(3), torch.zeros(3))  # D = 1/2: log 4
+    tensor(1.3863)
+    """
+    return F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
+
+
+def saturating_loss(fake_logits: Tensor) -> Tensor:
+    """Give the generator's part of (3), ``log(1 − D(G(z)))`` on average, in nats.
+
+    Its gradient vanishes where the discriminator rejects with confidence.
+
+    Examples
+    --------
+    >>> saturating_loss(torch.zeros(3))
+    tensor(-0.6931)
+    """
+    return -F.softplus(fake_logits).mean()
+
+
+def non_saturating_loss(fake_logits: Tensor) -> Tensor:
+    """Give ``−log D(G(z))`` on average, in nats, which practice lessens instead.
+
+    Source: Goodfellow et al. (2014), arXiv:1406.2661.
+
+    Examples
+    --------
+    >>> non_saturating_loss(torch.zeros(3))
+    tensor(0.6931)
+    """
+    return F.softplus(-fake_logits).mean()
+
+
+def algorithm_1(
+    gan: GAN,
+    sample_data: Callable[[], Tensor],
+    sample_noise: Callable[[], Tensor],
+    iterations: int,
+    k: int = 1,
+    generator_loss: Callable[[Tensor], Tensor] = non_saturating_loss,
+) -> Iterator[Tensor]:
+    """Train a GAN by the report's Algorithm 1: k steps of the discriminator, one of the generator.
+
+    Parameters
+    ----------
+    gan
+        Changed in place.
+    sample_data, sample_noise
+        Each call returns a fresh minibatch of the data, and of noise for the generator.
+    iterations, k
+        Training iterations, and discriminator steps in each, 1 or more. The report's loop counts
+        k down and never sets it again; here every iteration has its k steps, as in Goodfellow et
+        al. (2014).
+    generator_loss
+        Takes the logits of generated samples; :func:`saturating_loss` is the algorithm's own.
+
+    Yields
+    ------
+    Tensor, shape (2,)
+        After each iteration: the losses of the last discriminator step and of the generator step,
+        each before its step, in nats; left on the device.
+
+    Raises
+    ------
+    ValueError
+        If `iterations` or `k` is below 1.
+    """
+    for name, count in {"iterations": iterations, "k": k}.items():
+        if count < 1:
+            raise ValueError(f"{name} is {count}, but must be at least 1")
+    for _ in range(iterations):
+        for _ in range(k):
+            x, z = sample_data(), sample_noise()
+            with at_rest(gan.generator):
+                fake = gan.generator(z)
+            d_loss = discriminator_step(gan.discriminator, gan.discriminator_optimizer, x, fake)
+        z = sample_noise()
+        with at_rest(gan.discriminator):
+            g_loss = generator_loss(gan.discriminator(gan.generator(z)))
+        descend(gan.generator_optimizer, g_loss)
+        yield torch.stack([d_loss, g_loss.detach()])
+
+
+def discriminator_step(
+    discriminator: nn.Module, optimizer: Optimizer, real: Tensor, fake: Tensor
+) -> Tensor:
+    """Take one step up the value (3), the generator's samples being given.
+
+    Gives :func:`discriminator_loss` before the step, in nats.
+    """
+    loss = discriminator_loss(discriminator(real), discriminator(fake))
+    descend(optimizer, loss)
+    return loss.detach()
+
+
+@contextmanager
+def at_rest(network: nn.Module) -> Iterator[None]:
+    """Leave a network as it is while the other player moves.
+
+    Its weights get no gradients, and its batch normalisation goes on normalising by the minibatch
+    but records no running statistics.
+
+    Examples
+    --------
+    >>> layer = nn.Linear(1, 1)
+    >>> with at_rest(layer):
+    ...     layer(torch.zeros(1, 1)).requires_grad
+    False
+    """
+    weights = [weight for weight in network.parameters() if weight.requires_grad]
+    norms = [
+        layer
+        for layer in network.modules()
+        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d) and layer.track_running_stats
+    ]
+    for weight in weights:
+        weight.requires_grad_(False)
+    for norm in norms:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for weight in weights:
+            weight.requires_grad_(True)
+        for norm in norms:
+            norm.track_running_stats = True

@@ -1,0 +1,48 @@
+"""Small networks for games and autoencoders in one and two dimensions."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import nn
+
+from gencomp_utils.models.base import initialise
+
+
+def fully_connected(widths: Sequence[int], generator: torch.Generator) -> nn.Sequential:
+    """Make a small fully connected network that is smooth in its input.
+
+    Linear layers with hyperbolic tangents between them, from shape (n, widths[0]) to
+    (n, widths[-1]).
+
+    Parameters
+    ----------
+    widths
+        Numbers of inputs, of units in each hidden layer, and of outputs.
+    generator
+        Source of the initial weights (Glorot's uniform), on the CPU; the global generator is left
+        alone. Biases are zero.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two widths, or one isn't positive.
+
+    Examples
+    --------
+    >>> network = fully_connected([2, 16, 1], torch.Generator().manual_seed(0))
+    >>> network(torch.zeros(5, 2)).shape
+    torch.Size([5, 1])
+    """
+    if len(widths) < 2 or min(widths) < 1:
+        raise ValueError(
+            f"widths is {list(widths)}, but must be two or more positive numbers, such as "
+            "[2, 64, 1]"
+        )
+    layers: list[nn.Module] = []
+    with torch.random.fork_rng(devices=[]):  # layers draw weights that are replaced below
+        for inputs, outputs in pairwise(widths):
+            layers += [nn.Linear(inputs, outputs), nn.Tanh()]
+    network = nn.Sequential(*layers[:-1])
+    initialise(network, generator)
+    return network
