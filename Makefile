@@ -22,7 +22,7 @@ except ImportError:
 endef
 export CHECK_PYTHON
 
-.PHONY: help book lint check test lowest browser train bench serve lab address pins clean
+.PHONY: help book lint check test lowest browser train bench mutants serve lab address pins clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -44,7 +44,8 @@ lowest:  ## unit tests with the lowest version of each dependency: 7 GB with a G
 		$$(grep ^torch== $(LOWEST).txt)
 	$(LOWEST)/bin/pip install --quiet --disable-pip-version-check --constraint $(LOWEST).txt \
 		--editable ".[book,test]"
-	GENCOMP_BUILD=1 $(LOWEST)/bin/pytest -m "not slow and not pinned"
+	@# Old versions call what younger ones among their own dependencies deprecate.
+	GENCOMP_BUILD=1 $(LOWEST)/bin/pytest -m "not slow and not pinned" -W default --disable-warnings
 
 browser: $(READY)
 	@$(BIN)/python tools/browser.py
@@ -57,8 +58,11 @@ lint: $(READY)
 train: $(READY)  ## record the runs that ship with the book and are missing; for an hour: make train MINUTES=60
 	$(BIN)/python tools/train.py $(if $(MINUTES),--minutes $(MINUTES))
 
-bench: $(READY)  ## time the training loops beside plain ones, in turns: some ten minutes
+bench: $(READY)  ## time the training loops beside plain ones, in turns: three minutes
 	$(BIN)/python tools/bench.py
+
+mutants: $(READY)  ## change the package in small ways, and list what no test notices: an hour or two
+	OMP_NUM_THREADS=1 $(BIN)/python tools/mutants.py
 
 serve: $(READY)  ## serve the built book at http://127.0.0.1:8000
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000

@@ -21,17 +21,9 @@ class RunError(RuntimeError):
 
 
 def save(state: State, folder: Path, identity: dict[str, Any]) -> None:
-    """Replace a folder's checkpoint by a newer one, or leave the older one there.
+    """Replace a folder's checkpoint by a newer one; `identity` says what the training is of.
 
-    Parameters
-    ----------
-    identity
-        What the training is of; asked for again by :func:`resume`.
-
-    Raises
-    ------
-    RunError
-        If it can't be written.
+    A RunError if it can't be written; then the older one is still there.
     """
     content = {
         "identity": identity,
@@ -51,10 +43,7 @@ def save(state: State, folder: Path, identity: dict[str, Any]) -> None:
 def resume(state: State, folder: Path, identity: dict[str, Any]) -> None:
     """Bring a fresh start to where the folder's checkpoint stands, if there is one.
 
-    Raises
-    ------
-    RunError
-        If the checkpoint can't be read, was altered, or is of another training.
+    A RunError if the checkpoint can't be read, was altered, or is of another training.
     """
     path = folder / _FILE
     if not path.exists():
@@ -75,13 +64,7 @@ def resume(state: State, folder: Path, identity: dict[str, Any]) -> None:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Read what :func:`save` wrote, on the CPU.
-
-    Raises
-    ------
-    RunError
-        If the file can't be read, or was cut or altered since it was written.
-    """
+    """Read what :func:`save` wrote; a RunError if it was cut or altered since."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -110,12 +93,7 @@ def remove(folder: Path) -> None:
 def write(path: Path, content: bytes) -> None:
     """Write a file so that it is there whole or not at all, even after a kill or a full disk.
 
-    Its folder is made where it is missing.
-
-    Raises
-    ------
-    RunError
-        If it can't be written.
+    Its folder is made where it is missing. A RunError if it can't be written.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     try:

@@ -260,15 +260,8 @@ def log_weights(
     """Draw z from q and give log p(x, z) − log q(z), the logarithm of its importance weight.
 
     In nats, shape (count,). The mean of the weights is p(x); the mean of their logarithms is the
-    bound (11). A `count` below 2 is a ValueError.
-
-    Parameters
-    ----------
-    log_joint, q
-        log p(x, z) for one x, from codes of shape (count, d) to values of shape (count,), and one
-        distribution of codes.
-    count, rng
-        How many draws, at least 2, and where all randomness comes from.
+    bound (11). `log_joint` gives log p(x, z) for one x, from codes of shape (count, d) to values
+    of shape (count,). A `count` below 2 is a ValueError.
 
     Examples
     --------
@@ -286,13 +279,9 @@ def importance_weighted_bound(log_weights: ArrayLike) -> np.float64 | FloatArray
     r"""Importance-weighted bound on log p(x), :math:`\log \frac1k \sum_j w_j`, in nats.
 
     In expectation a lower bound on log p(x) that rises with k; for k = 1 it is the evidence lower
-    bound. Source: Burda, Grosse and Salakhutdinov (2016), arXiv:1509.00519.
-
-    Parameters
-    ----------
-    log_weights
-        Logarithms of importance weights p(x, z)/q(z), each z drawn from q, shape (..., k). None
-        at all, NaN and +inf are a ValueError.
+    bound. `log_weights` are logarithms of p(x, z)/q(z), each z drawn from q, shape (..., k); none
+    at all, NaN and +inf are a ValueError.
+    Source: Burda, Grosse and Salakhutdinov (2016), arXiv:1509.00519.
 
     Examples
     --------

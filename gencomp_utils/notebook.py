@@ -1,4 +1,4 @@
-"""What the cells of a chapter show: sentences with numbers, figures, sources, frame players."""
+"""What the cells of a chapter show: sentences, tables, figures, sources, frame players."""
 
 import ast
 import base64
@@ -8,7 +8,9 @@ import inspect
 import io
 import json
 import textwrap
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import metadata, resources
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -22,71 +24,73 @@ from gencomp_utils.progress import building
 
 # Matplotlib draws at this many pixels an inch; browsers show 96, so that text stays sharp.
 _CSS_PIXELS_PER_INCH = 96
+_players: Counter[str] = Counter()  # how many there are of each
+
+Rows = Mapping[Any, Iterable[object]] | Iterable[Sequence[object]]
 
 
 def say(text: str, **values: object) -> None:
-    """Display a Markdown sentence with values of the run in it.
-
-    Parameters
-    ----------
-    text : str
-        Markdown with the fields of ``str.format``; a literal brace is doubled.
-    **values
-        What the fields stand for.
+    """Display a Markdown sentence: finished, or with the fields of ``str.format`` for `values`.
 
     Examples
     --------
-    >>> say("The bound is **{bound:.1f}** nats.", bound=147.216)
+    >>> say(f"The bound is **{147.216:.1f}** nats.")
     <IPython.core.display.Markdown object>
     """
-    display(Markdown(text.format(**values)))
+    display(Markdown(text.format(**values) if values else text))
+
+
+def table(
+    rows: Rows,
+    columns: Sequence[str],
+    form: str | Sequence[str] = "",
+    *,
+    note: str = "",
+    align: bool = True,
+) -> None:
+    """Display a table. A ValueError if there isn't a cell and a format for each column.
+
+    Parameters
+    ----------
+    rows
+        The cells of each row, the key of a mapping first: text, which is left alone, or anything
+        that can be formatted.
+    columns
+        A head for each column, the first one included.
+    form
+        A format for each column, or one for all but the first.
+    note
+        Markdown that goes below.
+    align
+        Whether columns with anything but text are set to the right.
+
+    Examples
+    --------
+    >>> table({"coin": (0.5, "–"), "die": (1 / 6, 1.79)}, ("", "chance", "nats"), ".2f")
+    <IPython.core.display.Markdown object>
+    """
+    text = _table(rows, columns, form, align)
+    display(Markdown(f"{text}\n\n{note}" if note else text))
 
 
 def say_verdict(
     name: str, verdict: str, *, claim: str, threshold: str, measured: str, trainings: str
 ) -> None:
-    """Display what became of a claim, as a small table.
-
-    Parameters
-    ----------
-    name : str
-        What the claim is called.
-    verdict : str
-        Such as ``"holds"``.
-    claim, threshold, measured, trainings : str
-        What is claimed, by which number it holds, what was measured (with its 95 % interval), and
-        on how many trainings.
+    """Display what became of a claim, and what was claimed, asked for and measured, as a table.
 
     Examples
     --------
-    >>> say_verdict(
-    ...     "Heads",
-    ...     "undecided",
-    ...     claim="heads come up more often",
-    ...     threshold="share above 0.5",
-    ...     measured="0.60 (0.26 to 0.94)",
-    ...     trainings="10 throws",
-    ... )
+    >>> facts = {"claim": "heads", "threshold": "above 0.5", "measured": "0.6", "trainings": "10"}
+    >>> say_verdict("Heads", "undecided", **facts)
     <IPython.core.display.Markdown object>
     """
-    say(
-        "| {name} | **{verdict}** |\n|---|---|\n| claim | {claim} |\n| threshold | {threshold} |\n"
-        "| measured, with its 95 % interval | {measured} |\n| trainings | {trainings} |\n",
-        name=name,
-        verdict=verdict,
-        claim=claim,
-        threshold=threshold,
-        measured=measured,
-        trainings=trainings,
-    )
+    measured_row = ("measured, with its 95 % interval", measured)
+    rows = ("claim", claim), ("threshold", threshold), measured_row, ("trainings", trainings)
+    table(rows, (name, f"**{verdict}**"))
 
 
 def describe_data(digits: Digits) -> None:
     """Display what the images of this page are: MNIST and its files, or a notice that they aren't.
-
-    Parameters
-    ----------
-    digits : gencomp_utils.data.Digits
 
     Examples
     --------
@@ -94,58 +98,40 @@ def describe_data(digits: Digits) -> None:
     >>> describe_data(load_stand_in())
     <IPython.core.display.Markdown object>
     """
-    counts = (
-        f"{len(digits.train_images):,} training and {len(digits.test_images):,} test images "
-        f"of 28 × 28 pixels"
-    )
+    train, test = len(digits.train_images), len(digits.test_images)
+    counts = f"{train:,} training and {test:,} test images of 28 × 28 pixels"
     if digits.is_mnist:
-        files = "\n".join(f"| `{name}` | `{sha256}` |" for name, sha256 in digits.sha256.items())
-        text = (
-            f"{digits.name}: {counts}, from these files.\n\n| file | SHA-256 |\n|---|---|\n{files}"
-        )
+        files = [(f"`{name}`", f"`{sha256}`") for name, sha256 in digits.sha256.items()]
+        say(f"{digits.name}: {counts}, from these files.\n\n{_table(files, ('file', 'SHA-256'))}")
     else:
-        text = (
+        say(
             f"> **Careful.** MNIST could not be had where this page was run. Cells that need "
             f"images use a stand-in, {digits.name}: {counts}. Their numbers and pictures are not "
             f"MNIST's. Recorded runs still show what was measured on MNIST."
         )
-    display(Markdown(text))
 
 
 def source(*objects: Callable[..., Any]) -> None:
-    """Display the source of functions or classes as it runs, docstrings left out.
-
-    Parameters
-    ----------
-    *objects
-        Functions or classes of the package.
+    """Display the source of the package's objects without docstrings, and a link to its line.
 
     Examples
     --------
     >>> source(say)
     <IPython.core.display.Markdown object>
     """
-    for thing in objects:
-        module = Path(inspect.getsourcefile(thing) or "").name
-        code = _without_docstrings(textwrap.dedent(inspect.getsource(thing)))
-        display(Markdown(f"```python\n# gencomp_utils/{module}\n{code}\n```"))
+    for thing in map(inspect.unwrap, objects):
+        file = Path(inspect.getfile(thing)).relative_to(Path(__file__).parent.parent)
+        lines, first = inspect.getsourcelines(thing)
+        code = _without_docstrings(textwrap.dedent("".join(lines)))
+        link = f"{_repository()}/blob/main/{file.as_posix()}#L{first}"
+        say(f"```python\n# {file.as_posix()}, line {first}\n{code}\n```\n\n[On GitHub]({link})")
 
 
 def show(fig: Figure, *, alt: str, caption: str) -> None:
     """Display a figure with its alternative text, and its caption below.
 
-    Parameters
-    ----------
-    fig : matplotlib.figure.Figure
-    alt : str
-        What is to be seen, for a reader who can't see it.
-    caption : str
-        Markdown that can be read alone, such as ``**Figure 2.** The bound by epoch.``
-
-    Raises
-    ------
-    ValueError
-        If `alt` or `caption` is empty.
+    `alt` says what is to be seen, for a reader who can't see it. `caption` is Markdown that can be
+    read alone, such as ``**Figure 2.** The bound by epoch.`` A ValueError if one is empty.
 
     Examples
     --------
@@ -156,7 +142,7 @@ def show(fig: Figure, *, alt: str, caption: str) -> None:
     <IPython.core.display.Markdown object>
     """
     _require_text(alt=alt, caption=caption)
-    display(HTML(_FIGURE.substitute(image=_image(fig, alt, colours=256))))
+    display(_figure(fig, alt))
     display(Markdown(caption))
 
 
@@ -174,26 +160,23 @@ def player(
 
     Parameters
     ----------
-    draw : callable
+    draw
         Takes one of `values` and returns its figure; all of one size.
-    values : sequence
+    values
         What the slider runs through, 1 to 60 of them.
-    label : str
+    label
         What the slider changes, such as ``"Epoch"``.
-    alt : str or callable
-        Alternative text of each frame, or a function of the value that gives it.
-    caption : str
-        Markdown that can be read alone.
-    text : callable
+    alt, caption
+        As for :func:`show`; `alt` may be a function of the value.
+    text
         A value as the reader sees it beside the slider.
-    start : int
+    start
         Index of the frame shown first.
 
     Raises
     ------
     ValueError
-        If there are too few or too many values, `start` is not the index of one, or a text is
-        empty.
+        If there are too few or too many values, `start` isn't an index, or a text is empty.
 
     Examples
     --------
@@ -215,59 +198,51 @@ def player(
         label=label, caption=caption, **{f"alt of frame {i}": a for i, a in enumerate(alts)}
     )
     frames = [_png(draw(value), colours=64) for value in values]
-    data = json.dumps(
-        {
-            "frames": [base64.b64encode(png).decode() for png, _ in frames],
-            "alts": alts,
-            "texts": [text(value) for value in values],
-        }
-    ).replace("</", "<\\/")
-    display(
-        HTML(
-            _PLAYER.substitute(
-                id="player-" + hashlib.sha256(data.encode()).hexdigest()[:12],
-                image=_img(*frames[start], alts[start]),
-                label=html.escape(label),
-                last=len(values) - 1,
-                start=start,
-                start_text=html.escape(text(values[start])),
-                data=data,
-            )
-        )
+    texts = [text(value) for value in values]
+    data = json.dumps({"frames": [png for png, _ in frames], "alts": alts, "texts": texts})
+    data = data.replace("</", "<\\/")
+    digest = hashlib.sha256(data.encode()).hexdigest()[:12]
+    _players[digest] += 1
+    # Nothing from outside: Colab shows outputs in a frame of their own, and a page may be offline.
+    page = resources.files("gencomp_utils").joinpath("player.html").read_text(encoding="utf-8")
+    filled = Template(page).substitute(
+        id=f"player-{digest}_{_players[digest]}",
+        image=_img(*frames[start], alts[start]),
+        label=html.escape(label),
+        last=len(values) - 1,
+        start=start,
+        start_text=html.escape(texts[start]),
+        data=data,
     )
+    display(HTML(filled.rstrip()))
     display(Markdown(caption))
 
 
 def live(draw: Callable[..., Figure], **sliders: tuple[float, float, float, float]) -> None:
     """Offer sliders that redraw a figure, where a kernel runs; a line of text in the built book.
 
-    Parameters
-    ----------
-    draw : callable
-        Takes the sliders' values by name and returns a figure.
-    **sliders
-        For each argument of `draw`: least value, greatest value, step, start.
+    Each argument of `draw`, which returns a figure, is given with its least value, its greatest
+    value, step and start.
 
     Examples
     --------
-    >>> import os; os.environ["GENCOMP_BUILD"] = "1"
-    >>> live(lambda mu: None, mu=(0, 4, 0.1, 1))
+    >>> from unittest import mock
+    >>> with mock.patch.dict("os.environ", GENCOMP_BUILD="1"):
+    ...     live(lambda mu: None, mu=(0, 4, 0.1, 1))
     <IPython.core.display.Markdown object>
     """
     if building():
         names = ", ".join(f"`{name}`" for name in sliders)
-        display(
-            Markdown(
-                f"*Where a kernel runs (Colab, Binder, your own machine), this cell has sliders: "
-                f"{names}.*"
-            )
+        say(
+            f"*Where a kernel runs (Colab, Binder, your own machine), this cell has sliders: "
+            f"{names}.*"
         )
         return
     import ipywidgets  # loaded here, because it fills the page with widget state when imported
 
     def redraw(**values: float) -> None:
         alt = ", ".join(f"{name} = {value:g}" for name, value in values.items())
-        display(HTML(_FIGURE.substitute(image=_image(draw(**values), alt, colours=256))))
+        display(_figure(draw(**values), alt))
 
     controls = {
         name: ipywidgets.FloatSlider(
@@ -278,103 +253,82 @@ def live(draw: Callable[..., Figure], **sliders: tuple[float, float, float, floa
     ipywidgets.interact(redraw, **controls)
 
 
+def _repository() -> str:
+    """Read the repository's address from the package's metadata."""
+    urls = metadata.metadata("gencomp_utils").get_all("Project-URL", [])
+    return next(url.removeprefix("Repository, ") for url in urls if url.startswith("Repository, "))
+
+
 def _require_text(**texts: str) -> None:
     for name, text in texts.items():
         if not text.strip():
             raise ValueError(f"{name.replace('_', ' ')} is empty, but a reader needs it in words")
 
 
-def _png(fig: Figure, colours: int) -> tuple[bytes, int]:
-    """Draw a figure as a PNG of few colours; also the width it is to have on a page."""
+def _table(
+    rows: Rows, columns: Sequence[str], form: str | Sequence[str] = "", align: bool = True
+) -> str:
+    forms = ["", *[form] * (len(columns) - 1)] if isinstance(form, str) else form
+    listed = [(key, *row) for key, row in rows.items()] if isinstance(rows, Mapping) else [*rows]
+    for row in listed:
+        if not len(row) == len(forms) == len(columns):
+            raise ValueError(
+                f"{len(columns)} columns take as many cells and formats, but there are "
+                f"{len(forms)} formats, and {len(row)} cells in the row {row}"
+            )
+    rules = [
+        "---:" if align and any(not isinstance(row[i], str) for row in listed) else "---"
+        for i in range(len(columns))
+    ]
+    head, *body = (_line(cells, forms) for cells in (columns, *listed))
+    return "\n".join([head, f"|{'|'.join(rules)}|", *body])
+
+
+def _line(cells: Iterable[object], forms: Iterable[str]) -> str:
+    texts = [
+        format(cell, "" if isinstance(cell, str) else form).replace("|", r"\|")
+        for cell, form in zip(cells, forms, strict=True)
+    ]
+    return "|" + "".join(f" {text} |" if text else " |" for text in texts)
+
+
+def _png(fig: Figure, colours: int) -> tuple[str, int]:
+    """Draw a figure as a PNG of few colours, in base 64; also its width on a page."""
     drawn = io.BytesIO()
     fig.savefig(drawn, format="png")
     small = io.BytesIO()
     with Image.open(drawn) as image:
-        image.convert("RGB").quantize(colours, dither=Image.Dither.NONE).save(
-            small, format="png", optimize=True
-        )
-    return small.getvalue(), round(fig.get_figwidth() * _CSS_PIXELS_PER_INCH)
+        few = image.convert("RGB").quantize(colours, dither=Image.Dither.NONE)
+        few.save(small, format="png", optimize=True)
+    png = base64.b64encode(small.getvalue()).decode()
+    return png, round(fig.get_figwidth() * _CSS_PIXELS_PER_INCH)
 
 
-def _img(png: bytes, width: int, alt: str) -> str:
+def _img(png: str, width: int, alt: str) -> str:
     return (
-        f'<img src="data:image/png;base64,{base64.b64encode(png).decode()}" '
-        f'alt="{html.escape(alt)}" width="{width}" style="max-width: 100%; height: auto">'
+        f'<img src="data:image/png;base64,{png}" alt="{html.escape(alt)}" width="{width}" '
+        f'style="max-width: 100%; height: auto">'
     )
 
 
-def _image(fig: Figure, alt: str, colours: int) -> str:
-    return _img(*_png(fig, colours), alt)
+def _figure(fig: Figure, alt: str) -> HTML:
+    return HTML(f'<div class="gencomp-figure">{_img(*_png(fig, colours=256), alt)}</div>')
 
 
 def _without_docstrings(code: str) -> str:
-    lines = code.rstrip().splitlines()
-    tree = ast.parse(code)
-    for node in reversed(list(ast.walk(tree))):
-        if not isinstance(node, ast.FunctionDef | ast.ClassDef) or ast.get_docstring(node) is None:
+    lines = code.rstrip().split("\n")
+    dropped: set[int] = set()
+    for node in ast.walk(ast.parse(code)):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             continue
-        first, last = node.body[0].lineno, node.body[0].end_lineno
-        assert last is not None
-        # The blank line after a docstring goes with it.
-        if last < len(lines) and not lines[last].strip():
-            last += 1
-        del lines[first - 1 : last]
-    return "\n".join(lines)
-
-
-_FIGURE = Template('<div class="gencomp-figure">$image</div>')
-
-# Nothing from outside: Colab shows outputs in a frame of their own, and a page may be offline.
-_PLAYER = Template("""\
-<div class="gencomp-figure gencomp-player" id="$id">
-$image
-<div style="display: flex; flex-wrap: wrap; gap: 0.25rem 0.75rem; align-items: center;
-  max-width: 40rem; padding: 0.25rem 0">
-<button type="button" style="min-width: 4.5rem; min-height: 2rem">Play</button>
-<label for="$id-range">$label</label>
-<input id="$id-range" type="range" min="0" max="$last" step="1" value="$start"
-  aria-valuetext="$start_text" style="flex: 1; min-width: 6rem; min-height: 2rem">
-<output for="$id-range" style="min-width: 3.5rem">$start_text</output>
-</div>
-<script>
-(() => {
-  const data = $data;
-  const root = document.getElementById("$id");
-  const image = root.querySelector("img");
-  const button = root.querySelector("button");
-  const range = root.querySelector("input");
-  const output = root.querySelector("output");
-  let timer = null;
-  const show = () => {
-    const i = Number(range.value);
-    image.src = "data:image/png;base64," + data.frames[i];
-    image.alt = data.alts[i];
-    output.textContent = data.texts[i];
-    range.setAttribute("aria-valuetext", data.texts[i]);
-  };
-  const stop = () => {
-    clearInterval(timer);
-    timer = null;
-    button.textContent = "Play";
-  };
-  const step = () => {
-    if (range.value === range.max) return stop();
-    range.value = Number(range.value) + 1;
-    show();
-  };
-  button.addEventListener("click", () => {
-    if (timer !== null) return stop();
-    if (range.value === range.max) range.value = 0;
-    show();
-    button.textContent = "Pause";
-    timer = setInterval(step, 300);
-  });
-  range.addEventListener("input", () => {
-    stop();
-    show();
-  });
-  // JupyterLab would take the arrow keys for its cells.
-  root.addEventListener("keydown", (event) => event.stopPropagation());
-})();
-</script>
-</div>""")
+        if ast.get_docstring(node) is None:
+            continue
+        doc, *rest = node.body
+        start, end = doc.lineno - 1, doc.end_lineno or doc.lineno
+        if not rest:  # a body can't be empty
+            lines[start] = lines[start].encode()[: doc.col_offset].decode() + "..."
+            dropped.update(range(start + 1, end))
+        elif rest[0].lineno > end:
+            # The blank line after a docstring goes with it.
+            dropped.update(range(start, end if lines[end].strip() else end + 1))
+    return "\n".join(line for i, line in enumerate(lines) if i not in dropped)

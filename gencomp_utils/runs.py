@@ -30,6 +30,10 @@ RECORDED = PACKAGE / "recorded"
 SAMPLES = 64
 _SUMMARY, _ARRAYS, _SHEET = "run.json", "arrays.safetensors", "samples.png"
 _MOST_BYTES = 100_000_000
+_UNREADABLE: tuple[type[Exception], ...] = (
+    *(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError),
+    *(safetensors.SafetensorError, Image.DecompressionBombError),
+)
 
 
 @dataclass(frozen=True)
@@ -73,12 +77,9 @@ class Run:
     metrics: Measured = field(default_factory=dict)
 
     def network(self) -> Any:
-        """Build the trained network (the VAE, the generator, the classifier), on the CPU.
+        """Build the trained network, such as the generator, on the CPU.
 
-        Raises
-        ------
-        RunError
-            If the weights are missing or don't fit.
+        A RunError if the weights are missing or don't fit.
         """
         network = next(iter(self.config.networks().values()))
         if not self.weights:
@@ -136,14 +137,9 @@ def is_recorded(config: Model[Any]) -> bool:
 
 
 def recorded(config: Model[Any]) -> Run:
-    """Return the run of these settings that ships with the book.
+    """Return the run of these settings that ships with the book, perhaps without weights.
 
-    Perhaps without weights and losses by step.
-
-    Raises
-    ------
-    RunError
-        If there is none, or it can't be read.
+    A RunError if there is none, or it can't be read.
     """
     return _of(config, load(RECORDED / name(config)))
 
@@ -156,18 +152,9 @@ def recorded_seeds(config: Model[Any], seeds: Sequence[int]) -> list[Run]:
 def load_or_train(config: Model[Any], device: str | None = None) -> Run:
     """Return a run of these settings with its weights: recorded, trained before, or trained now.
 
-    A new one is trained here and now, after an estimate of the time and with a progress bar,
-    and kept in the user's cache; when interrupted it goes on from its last finished epoch.
-
-    Parameters
-    ----------
-    device
-        Where to train, such as ``"cuda"``; by default the GPU if there is one.
-
-    Raises
-    ------
-    RunError
-        If a run's folder can't be read or written.
+    A new one is trained here and now (on `device`, by default the GPU if there is one), after an
+    estimate of the time and with a progress bar, and kept in the user's cache; when interrupted it
+    goes on from its last finished epoch. A RunError if a run's folder can't be read or written.
     """
     if is_recorded(config):
         run = recorded(config)
@@ -181,17 +168,8 @@ def load_or_train(config: Model[Any], device: str | None = None) -> Run:
 def train(config: Model[Any], digits: Digits, folder: Path, device: str | None = None) -> Run:
     """Train a run into a folder, or finish the one that was begun there.
 
-    Parameters
-    ----------
-    folder
-        A checkpoint is written here after each epoch, atomically, and the run at the end.
-    device
-        Where to train, such as ``"cuda"``; by default the GPU if there is one.
-
-    Returns
-    -------
-    Run
-        As it is read back from the folder.
+    A checkpoint is written there after each epoch, atomically, and the run at the end, which is
+    returned as it is read back. Without a `device`, the GPU trains if there is one.
 
     Raises
     ------
@@ -275,13 +253,7 @@ def _onlooker(config: Model[Any], images: Tensor, labels: Tensor) -> Callable[[S
 
 
 def save(run: Run, folder: Path) -> None:
-    """Write a run; a reader of the folder sees all of it or none.
-
-    Raises
-    ------
-    RunError
-        If the folder can't be written.
-    """
+    """Write a run, all or nothing; a RunError if the folder can't be written."""
     arrays = {f"weights.{key}": _small(value) for key, value in run.weights.items()}
     arrays["losses"] = _small(torch.tensor(run.losses))
     files = {_ARRAYS: safetensors.torch.save(arrays)}
@@ -308,25 +280,10 @@ def save(run: Run, folder: Path) -> None:
 
 
 def load(folder: Path) -> Run:
-    """Read a run.
-
-    Raises
-    ------
-    RunError
-        If a file is missing, damaged or altered.
-    """
+    """Read a run; a RunError if a file is missing, damaged or altered."""
     try:
         return _load(folder)
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-        safetensors.SafetensorError,
-        Image.DecompressionBombError,
-    ) as error:
+    except _UNREADABLE as error:
         raise RunError(f"the run in {folder} can't be read: {error!r}") from error
 
 

@@ -25,15 +25,8 @@ class TrainingDiverged(RuntimeError):
 def start(config: Model[Any], device: str = "cpu", bfloat16: bool = False) -> State:
     """Make the networks and their optimisers as they are before the first step.
 
-    Parameters
-    ----------
-    config
-        The settings of any model.
-    device
-        Where they are to be trained, such as ``"cuda"``.
-    bfloat16
-        Whether products are to be computed in bfloat16; weights, losses and measurements stay in
-        float32.
+    They are to be trained on `device`, such as ``"cuda"``, perhaps with products in bfloat16;
+    weights, losses and measurements stay in float32.
     """
     networks = config.networks()
     for network in networks.values():
@@ -64,25 +57,10 @@ def _in_bfloat16(part: nn.Module) -> Callable[[Tensor], Tensor]:
 def train(state: State, config: Model[Any], images: Tensor, labels: Tensor) -> Iterator[State]:
     """Train until the last epoch, from where `state` stands.
 
-    Parameters
-    ----------
-    state
-        From :func:`start` or a checkpoint; changed in place.
-    images, labels
-        Bytes, shape (n, 28, 28), and int64, shape (n,), on the networks' device.
-
-    Yields
-    ------
-    State
-        After each epoch, with the epoch's losses, its seconds and an entry in its history; its
-        networks in evaluation mode.
-
-    Raises
-    ------
-    TrainingDiverged
-        If a loss is not finite at an epoch's end.
-    ValueError
-        If there are no images.
+    The state, from :func:`start` or a checkpoint, is changed in place, and given after each epoch
+    with the epoch's losses, its seconds and an entry in its history; its networks are then in
+    evaluation mode. Images are bytes, shape (n, 28, 28), and labels int64, on the networks' device.
+    A ValueError if there are none, and TrainingDiverged if a loss isn't finite at an epoch's end.
     """
     if len(images) == 0:
         raise ValueError("images has none, but a training needs at least one")
@@ -124,15 +102,7 @@ def fingerprint(config: Model[Any], images: Tensor, labels: Tensor) -> list[floa
     float32 throughout, the losses of a DCGAN would differ from machine to machine: Adam's first
     steps follow the sign of a gradient, however small, and rounding decides some of the signs.
 
-    Parameters
-    ----------
-    images, labels
-        As for :func:`train`, on the CPU.
-
-    Returns
-    -------
-    list of float
-        Both losses of each step, one after the other.
+    Images and labels are on the CPU; both losses of each step are given one after the other.
     """
     enough = count(config.batch_size, config.batch_size)
     few = next(size for size in enough if config.steps(size) == BORDER_STEPS)

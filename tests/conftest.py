@@ -25,6 +25,9 @@ from traitlets import Unicode
 from gencomp_utils import data
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+from browser import find  # noqa: E402, found by the line above
+
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 LEFT_OUT = ("skipped", "xfailed", "xpassed")
 LONG_FILES = ("test_pages.py", "test_colab.py", "test_notebooks.py", "test_no_data.py")
@@ -94,7 +97,7 @@ def mnist() -> Path:
         data.load_mnist()
     except data.DataUnavailable as error:
         pytest.skip(f"this test needs MNIST. {error}")
-    named = Path(os.environ.get("GENCOMP_DATA_DIR", "")).absolute()
+    named = Path(os.environ.get("GENCOMP_DATA_DIR", "")).expanduser().absolute()
     return named if (named / min(data.MNIST_FILES)).exists() else data.cache_dir() / "mnist"
 
 
@@ -149,12 +152,11 @@ def address(site: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """Start Chromium, cut off from everything but this machine."""
+    found = find()
     from playwright.sync_api import sync_playwright
 
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = next(filter(None, map(shutil.which, names)), None)
     if found is None:
-        pytest.skip(f"no browser: none of {', '.join(names)} is installed")
+        pytest.skip("no browser: `make browser` installs Chromium, or says how")
     switches = [
         "--no-sandbox",
         "--disable-gpu",

@@ -1,16 +1,23 @@
 """What cells show reads the same everywhere, and says in words what it shows."""
 
+import ast
 import base64
 import io
 import json
 import re
+import sys
 
+import ipywidgets
 import numpy as np
 import pytest
+import torch
+from conftest import ROOT, run
 from IPython.display import HTML, Markdown
 from PIL import Image
 
-from gencomp_utils import data, figures, notebook, training
+from gencomp_utils import data, distributions, figures, notebook, verdicts
+from gencomp_utils.metrics import samples
+from gencomp_utils.models import base, vae
 
 
 @pytest.fixture
@@ -30,7 +37,7 @@ def image_of(source: str) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(source.split("base64,")[1])))
 
 
-# Sentences, sources, data
+# Sentences
 
 
 def test_a_sentence_holds_the_runs_numbers(shown):
@@ -38,20 +45,229 @@ def test_a_sentence_holds_the_runs_numbers(shown):
     assert shown[0].data == "The bound is **-146.0** nats."
 
 
+def test_finished_text_is_displayed_as_it_is(shown):
+    notebook.say(f"$p_{{data}}$ of {0.5:.2f}, {{1, 2}} and {{}}")
+    assert shown[0].data == "$p_{data}$ of 0.50, {1, 2} and {}"
+
+
+def test_a_literal_brace_is_doubled_where_there_are_values(shown):
+    notebook.say("$p_{{data}}$ of {share:.0%}", share=0.5)
+    assert shown[0].data == "$p_{data}$ of 50%"
+
+
+# Sources
+
+
+def code_of(shown: Markdown) -> str:
+    block, link = shown.data.split("\n```\n\n")
+    assert block.startswith("```python\n")
+    assert link.startswith("[On GitHub](https://github.com/")
+    return block.removeprefix("```python\n")
+
+
 def test_a_source_is_the_code_that_runs_without_its_docstring(shown):
-    notebook.source(training.vae_loss)
-    text = shown[0].data
-    assert text.startswith("```python\n# gencomp_utils/training.py\ndef vae_loss(")
-    assert "kl = kl_to_standard_normal(mean, log_variance)" in text
-    assert "Parameters" not in text
-    assert '"""' not in text
-    compile(text.removeprefix("```python").removesuffix("```"), "shown", "exec")
+    notebook.source(vae.vae_loss)
+    code = code_of(shown[0])
+    assert code.splitlines()[1].startswith("def vae_loss(")
+    assert "kl = kl_to_standard_normal(mean, log_variance)" in code
+    assert '"""' not in code
+    compile(code, "shown", "exec")
+
+
+def test_each_source_says_where_it_stands(shown):
+    """Also a method, and a function behind a decorator that wraps it."""
+    notebook.source(vae.vae_loss, vae.VAEConfig.epoch, base.in_blocks, notebook.say)
+    modules = ("models/vae", "models/vae", "models/base", "notebook")
+    for output, module in zip(shown, modules, strict=True):
+        place, first, *_ = code_of(output).splitlines()
+        found = re.fullmatch(rf"# gencomp_utils/{module}\.py, line (\d+)", place)
+        assert found, place
+        assert output.data.endswith(f"/blob/main/gencomp_utils/{module}.py#L{found[1]})")
+        lines = (ROOT / f"gencomp_utils/{module}.py").read_text(encoding="utf-8").splitlines()
+        assert lines[int(found[1]) - 1].strip() == first
+
+
+def test_a_methods_source_begins_at_the_margin_with_its_decorators(shown):
+    notebook.source(samples.Reference._digits, vae.VAEConfig.epoch)
+    decorated, plain = (code_of(output).splitlines()[1:] for output in shown)
+    assert decorated[0] == "@torch.no_grad()"
+    assert decorated[1].startswith("def _digits(self")
+    assert plain[0].startswith("def epoch(self")
+    for lines in (decorated, plain):
+        compile("\n".join(lines), "shown", "exec")
 
 
 def test_the_sources_of_methods_lose_their_docstrings_too(shown):
     notebook.source(data.Digits)
-    assert '"""' not in shown[0].data
-    assert "hashlib.sha256()" in shown[0].data
+    code = code_of(shown[0])
+    assert '"""' not in code
+    assert "@dataclass(frozen=True)\nclass Digits:\n    name: str\n" in code
+    assert "return self.sha256 == MNIST_FILES" in code
+
+
+NESTED = '''
+class Outer:
+    """One line."""
+
+    x = 1
+
+    def first(self):
+        """Several.
+
+        Lines.
+        """
+
+        def inner():
+            """Deeper."""
+            y = "text"  # kept
+
+            return y
+
+        return inner
+
+    async def second(self):
+        r"""Raw."""
+        z = 2
+        return z
+
+    class Last:
+        """Last."""
+
+        w = 3
+'''
+
+BARE = """
+class Outer:
+
+    x = 1
+
+    def first(self):
+
+        def inner():
+            y = "text"  # kept
+
+            return y
+
+        return inner
+
+    async def second(self):
+        z = 2
+        return z
+
+    class Last:
+        w = 3
+"""
+
+
+def test_docstrings_in_docstrings_take_no_line_of_code_with_them():
+    assert notebook._without_docstrings(NESTED) == BARE.replace(":\n\n", ":\n").rstrip()
+
+
+@pytest.mark.parametrize(
+    ("code", "bare"),
+    [
+        ('def f(): "Doc."', "def f(): ..."),
+        ('def f():\n    """Über."""\n', "def f():\n    ..."),
+        ('class E(Exception):\n    """A\n    B."""', "class E(Exception):\n    ..."),
+        ('def f(): "Doc."; return 1', 'def f(): "Doc."; return 1'),
+        ('def f():\n    "Doc."; return 1', 'def f():\n    "Doc."; return 1'),
+        ('def f():\n    """Doc."""\n\n\n    return 1', "def f():\n\n    return 1"),
+        ('def f():\n    x = """no\n\n    doc"""', 'def f():\n    x = """no\n\n    doc"""'),
+        ('def f():\n    """Doc."""\n    """No doc."""', 'def f():\n    """No doc."""'),
+    ],
+)
+def test_code_stays_whole_without_its_docstring(code, bare):
+    assert notebook._without_docstrings(code) == bare
+
+
+def test_no_module_of_the_package_loses_code():
+    for file in (ROOT / "gencomp_utils").rglob("*.py"):
+        code = file.read_text(encoding="utf-8")
+        tree = ast.parse(code)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node):
+                node.body = node.body[1:] or ast.parse("...").body
+        assert ast.dump(ast.parse(notebook._without_docstrings(code))) == ast.dump(tree), file
+
+
+# Tables
+
+
+def test_a_table_has_a_row_for_each_label_and_formats_what_is_no_text(shown):
+    rows = {"coin": (0.5, "–"), "die": (1 / 6, 1.791)}
+    notebook.table(rows, ("", "chance", "nats"), ".2f")
+    assert shown[0].data == (
+        "| | chance | nats |\n|---|---:|---:|\n| coin | 0.50 | – |\n| die | 0.17 | 1.79 |"
+    )
+
+
+def test_a_table_can_be_left_aligned_throughout(shown):
+    notebook.table({"a": [1], "b": [2]}, ("name", "n"), align=False)
+    assert shown[0].data == "| name | n |\n|---|---|\n| a | 1 |\n| b | 2 |"
+
+
+def test_only_columns_of_text_stay_left(shown):
+    rows = [(1, "**2**", "–", np.float32(4)), (10, "x", 0.5, torch.tensor(5.0))]
+    notebook.table(iter(rows), ("k", "text", "mixed", "number"), ("", "", ".1%", ".2f"))
+    assert shown[0].data.splitlines()[1:] == [
+        "|---:|---|---:|---:|",
+        "| 1 | **2** | – | 4.00 |",
+        "| 10 | x | 50.0% | 5.00 |",
+    ]
+
+
+def test_one_format_leaves_the_first_column_alone(shown):
+    notebook.table([(300, 0.25), (0.1, -0.0)], ("n", "value"), "z.1f")
+    assert shown[0].data.splitlines()[2:] == ["| 300 | 0.2 |", "| 0.1 | 0.0 |"]
+
+
+def test_estimates_and_intervals_format_themselves(shown):
+    cells = distributions.Estimate(0.5, 0.012), verdicts.Interval(2.0, 1.5, 2.5)
+    notebook.table({"x": cells}, ("", "by draws", "over seeds"), ".2f")
+    assert shown[0].data.endswith("| x | 0.50 ± 0.01 | 2.00 (1.50 to 2.50) |")
+
+
+def test_a_note_goes_below_a_table(shown):
+    notebook.table([("a", "b")], ("one", "two"), note="Means over {5} seeds.")
+    assert shown[0].data == "| one | two |\n|---|---|\n| a | b |\n\nMeans over {5} seeds."
+    assert len(shown) == 1
+
+
+def test_a_bar_in_a_cell_or_head_makes_no_column(shown):
+    notebook.table({"p(x|z)": ["a|b"]}, ("", "q(z|x)"))
+    assert shown[0].data == "| | q(z\\|x) |\n|---|---|\n| p(x\\|z) | a\\|b |"
+
+
+@pytest.mark.parametrize(
+    ("rows", "form", "message"),
+    [
+        ({"a": (1, 2)}, "", r"2 columns .* 3 cells in the row \('a', 1, 2\)"),
+        ([("a", 1), ("b",)], "", r"2 columns .* 1 cells in the row \('b',\)"),
+        ({"a": [1]}, (".1f",), "2 columns .* 1 formats"),
+        ({"a": [1]}, ("", ".1f", ".2f"), "2 columns .* 3 formats"),
+    ],
+)
+def test_a_table_with_a_cell_or_format_too_many_or_too_few_is_refused(rows, form, message, shown):
+    with pytest.raises(ValueError, match=message):
+        notebook.table(rows, ("", "n"), form)
+    assert shown == []
+
+
+def test_a_verdict_is_a_table_of_what_was_claimed_and_measured(shown):
+    notebook.say_verdict(
+        "Heads", "holds", claim="c", threshold="t", measured="m", trainings="{5} seeds"
+    )
+    assert shown[0].data.splitlines() == [
+        "| Heads | **holds** |",
+        "|---|---|",
+        "| claim | c |",
+        "| threshold | t |",
+        "| measured, with its 95 % interval | m |",
+        "| trainings | {5} seeds |",
+    ]
+
+
+# Data
 
 
 def test_the_data_are_told_with_counts_and_sums(shown, mnist):
@@ -71,10 +287,16 @@ def test_a_stand_in_is_told_for_one(shown):
 # Figures
 
 
+def test_the_helpers_need_no_torch():
+    code = "import sys; sys.modules['torch'] = None; from gencomp_utils import figures, notebook"
+    run([sys.executable, "-c", code], ROOT)
+
+
 def test_a_figure_has_alt_text_and_a_caption_below(shown):
     notebook.show(draw(), alt='A line from "0" to 1 < 2.', caption="**Figure 1.** A line.")
     figure, caption = shown
     assert 'alt="A line from &quot;0&quot; to 1 &lt; 2."' in figure.data
+    assert 'width="288"' in figure.data, "three inches of 96 pixels"
     assert caption.data == "**Figure 1.** A line."
 
 
@@ -83,17 +305,6 @@ def test_a_figure_without_words_is_refused(words, shown):
     with pytest.raises(ValueError, match=f"{next(iter(words))} is empty"):
         notebook.show(draw(), **{"alt": "A line.", "caption": "A line.", **words})
     assert shown == []
-
-
-def test_images_fit_a_grid_or_are_refused():
-    assert figures.tile(np.zeros((6, 28, 28)), 2, 3).shape == (56, 84)
-    with pytest.raises(ValueError, match=r"shape \(5, 28, 28\).*\(6, height, width\)"):
-        figures.tile(np.zeros((5, 28, 28)), 2, 3)
-
-
-def test_images_are_laid_out_row_by_row():
-    numbered = np.arange(6).reshape(6, 1, 1) * np.ones((1, 2, 2))
-    assert figures.tile(numbered, 2, 3)[::2, ::2].tolist() == [[0, 1, 2], [3, 4, 5]]
 
 
 # The frame player
@@ -119,6 +330,8 @@ def test_a_player_has_a_frame_with_its_own_words_for_each_value(shown):
     assert len(set(data["frames"])) == 3
     assert 'alt="A line to 0.5."' in shown[0].data
     assert 'value="1"' in shown[0].data
+    assert 'aria-valuetext="0.5"' in shown[0].data
+    assert ">0.5</output>" in shown[0].data
 
 
 def test_frames_are_small_pictures_of_one_size(shown):
@@ -147,6 +360,17 @@ def test_two_players_on_a_page_have_ids_of_their_own(shown):
     assert ids[0] != ids[1]
 
 
+def test_equal_players_on_a_page_have_ids_of_their_own(shown):
+    for _ in range(3):
+        notebook.player(draw, [0.0, 1.0], label="Slope", alt="A line.", caption="A line.")
+    pages = [player.data for player in shown[::2]]
+    ids = [re.search(r'id="(player-\w+)"', page)[1] for page in pages]
+    assert len(set(ids)) == 3
+    rest = {page.replace(name, "id") for page, name in zip(pages, ids, strict=True)}
+    assert len(rest) == 1, "more than the id depends on what was shown before"
+    assert all(f'getElementById("{name}")' in page for page, name in zip(pages, ids, strict=True))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -173,5 +397,69 @@ def test_sliders_are_for_live_kernels_only(shown, monkeypatch):
     notebook.live(lambda slope: draw(slope), slope=(0, 1, 0.1, 0.5))
     assert "`slope`" in shown[0].data
     monkeypatch.delenv("GENCOMP_BUILD")
+    asked = []
+    monkeypatch.setattr(
+        ipywidgets, "interact", lambda *call, **sliders: asked.append((call, sliders))
+    )
     notebook.live(lambda slope: draw(slope), slope=(0, 1, 0.1, 0.5))
+    (((redraw,), sliders),) = asked
+    slider = sliders["slope"]
+    assert (slider.min, slider.max, slider.step, slider.value) == (0, 1, 0.1, 0.5)
+    assert not slider.continuous_update  # or each pixel of a drag would draw a figure
+    redraw(slope=slider.value)
     assert 'alt="slope = 0.5"' in shown[1].data
+
+
+# In a browser
+
+
+@pytest.fixture
+def tab(browser, shown):
+    """A page with two equal players."""
+    for _ in range(2):
+        notebook.player(
+            draw, [0.0, 0.5, 1.0], label="Slope", alt="A line to {}.".format, caption="A line."
+        )
+    tab = browser.new_page()
+    tab.clock.install()
+    tab.set_content("".join(output.data for output in shown[::2]))
+    yield tab
+    tab.close()
+
+
+@pytest.mark.slow
+def test_of_two_equal_players_the_one_that_is_played_moves(tab):
+    first, second = tab.locator(".gencomp-player").all()
+    second.get_by_role("button", name="Play").click()
+    tab.clock.run_for(350)
+    assert second.locator("output").text_content() == "0.5"
+    assert first.locator("output").text_content() == "0.0"
+
+
+@pytest.mark.slow
+def test_a_player_is_silent_while_it_plays(tab, shown):
+    player = tab.locator(".gencomp-player").first
+    output, slider = player.locator("output"), player.get_by_role("slider", name="Slope")
+
+    def live_at(milliseconds):
+        tab.clock.run_for(milliseconds)
+        return output.text_content(), output.get_attribute("aria-live")
+
+    assert live_at(1000) == ("0.0", "polite")
+    player.get_by_role("button", name="Play").click()
+    assert live_at(350) == ("0.5", "off")
+    player.get_by_role("button", name="Pause").click()
+    assert live_at(1000) == ("0.5", "polite")
+    player.get_by_role("button", name="Play").click()
+    assert live_at(350) == ("1.0", "off")
+    assert live_at(350) == ("1.0", "polite"), "it speaks again at the end"
+    player.get_by_role("button", name="Play").click()
+    assert live_at(0) == ("0.0", "off"), "it plays from the start"
+    slider.press("ArrowRight")
+    assert live_at(1000) == ("0.5", "polite"), "a hand stops it"
+    assert player.get_by_role("button").text_content() == "Play"
+    assert slider.get_attribute("aria-valuetext") == "0.5"
+    frames = frames_of(shown[0])["frames"]
+    picture = player.locator("img")
+    assert picture.get_attribute("src") == f"data:image/png;base64,{frames[1]}"
+    assert picture.get_attribute("alt") == "A line to 0.5."

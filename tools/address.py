@@ -21,7 +21,7 @@ def current() -> str:
 
 def files() -> list[Path]:
     """List the files that may name the address."""
-    named = [ROOT / name for name in ("_config.yml", "README.md", "CITATION.cff")]
+    named = [ROOT / name for name in ("_config.yml", "README.md", "CITATION.cff", "pyproject.toml")]
     return named + sorted((ROOT / "book").rglob("*.md")) + sorted((ROOT / "book").rglob("*.ipynb"))
 
 

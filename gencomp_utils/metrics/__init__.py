@@ -8,14 +8,3 @@ from gencomp_utils.metrics.samples import (
     precision_recall,
     sharpness,
 )
-
-__all__ = [
-    "Reference",
-    "elbo",
-    "frechet_distance",
-    "importance_weighted",
-    "log_evidence_grid",
-    "nearest",
-    "precision_recall",
-    "sharpness",
-]

@@ -20,18 +20,8 @@ _BLOCK = 1000
 def elbo(vae: VAE, images: Tensor, generator: torch.Generator, draws: int = 1) -> Tensor:
     """Estimate the evidence lower bound (13) of each image.
 
-    Parameters
-    ----------
-    images
-        Bytes, shape (n, 28, 28), on the network's device.
-    generator
-        Source of the noise, on the CPU.
-    draws
-        Draws of z averaged for each image.
-
-    Returns
-    -------
-    Tensor of float64, shape (n,)
+    Images are bytes, on the network's device; the noise comes from the generator, on the CPU; for
+    each image so many draws of z are averaged. Gives float64, shape (n,).
     """
     bounds = []
     for batch in images.split(_BLOCK):
@@ -48,23 +38,9 @@ def elbo(vae: VAE, images: Tensor, generator: torch.Generator, draws: int = 1) -
 def importance_weighted(vae: VAE, images: Tensor, generator: torch.Generator, draws: int) -> Tensor:
     r"""Estimate the importance-weighted bound on :math:`\log p(x)` of each image.
 
-    Parameters
-    ----------
-    images
-        Bytes, shape (n, 28, 28), on the network's device.
-    generator
-        Source of the noise, on the CPU.
-    draws
-        k, the draws of z for each image; for 1 it is an estimate of the bound (13).
-
-    Returns
-    -------
-    Tensor of float64, shape (n,)
-        At most log p(x) in expectation, and closer to it for more draws.
-
-    Notes
-    -----
-    Source: Burda et al. (2016), arXiv:1509.00519.
+    As :func:`elbo`, but with the draws' weights averaged within the logarithm: at most log p(x) in
+    expectation, and closer to it for more draws; for one draw it is an estimate of (13). Source:
+    Burda et al. (2016), arXiv:1509.00519.
     """
     bounds = []
     for batch in images.split(_BLOCK):
@@ -90,25 +66,10 @@ def _noise(vae: VAE, x: Tensor, generator: torch.Generator, draws: int) -> Itera
 def log_evidence_grid(vae: VAE, images: Tensor, points: int, half_width: float = 6.0) -> Tensor:
     r"""Integrate ``p(x|z) p(z)`` over 2-D codes by a grid, for each image.
 
-    Parameters
-    ----------
-    images
-        Bytes, shape (n, 28, 28), on the network's device.
-    points
-        Grid points along each axis. The sum converges fast once their distance is below the
-        width of the narrowest posterior; compare two values to see that it has.
-    half_width
-        The grid covers [−half_width, half_width] in both dimensions.
-
-    Returns
-    -------
-    Tensor of float64, shape (n,)
-        :math:`\log p(x)`. What lies outside the square is left out, so the value is a little low.
-
-    Raises
-    ------
-    ValueError
-        If the codes have another number of dimensions than two.
+    The grid has `points` along each axis, from −half_width to half_width. The sum converges fast
+    once their distance is below the width of the narrowest posterior; compare two values to see
+    that it has. What lies outside the square is left out, so log p(x) is a little low. Images are
+    bytes, on the network's device. A ValueError if codes haven't two dimensions.
     """
     if vae.latent_dim != 2:
         raise ValueError(

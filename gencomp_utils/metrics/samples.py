@@ -21,20 +21,11 @@ class Reference:
         self._features = features(classifier, images)
 
     def compare(self, samples: Tensor) -> dict[str, float]:
-        """Measure samples beside the real images.
+        """Measure samples in bytes; as many as the real images, or the distance isn't comparable.
 
-        Parameters
-        ----------
-        samples
-            Bytes, shape (n, 28, 28); as many as there are real images, or the distance isn't
-            comparable.
-
-        Returns
-        -------
-        dict of str to float
-            ``frechet_distance``, ``precision`` and ``recall`` in the classifier's features;
-            ``confidence``, the mean probability of the likeliest digit; ``sharpness``, the mean;
-            ``share_0`` to ``share_9``, how often each digit is the likeliest.
+        Gives ``frechet_distance``, ``precision`` and ``recall`` in the classifier's features;
+        ``confidence``, the mean probability of the likeliest digit; ``sharpness``, the mean;
+        ``share_0`` to ``share_9``, how often each digit is the likeliest.
         """
         seen = features(self._classifier, samples)
         precision, recall = precision_recall(self._features, seen)
@@ -67,18 +58,10 @@ def frechet_distance(first: Tensor, second: Tensor) -> float:
         + \mathrm{tr}\left( \Sigma_1 + \Sigma_2 - 2 (\Sigma_1 \Sigma_2)^{1/2} \right)
 
     It is 0 or more, in squared units of the features, and falls with the number of rows, so compare
-    at equal numbers.
-
-    Raises
-    ------
-    ValueError
-        If the shapes don't fit, or there are fewer than two rows.
-
-    Notes
-    -----
+    at equal numbers. A ValueError if the shapes don't fit, or there are fewer than two rows.
     Source: Heusel et al. (2017), arXiv:1706.08500, in the features of a classifier of our own: not
-    comparable with distances in Inception's. The trace of the root is the sum of the roots of
-    the eigenvalues, in float64.
+    comparable with distances in Inception's. The trace of the root is the sum of the roots of the
+    eigenvalues, in float64.
 
     Examples
     --------
@@ -105,27 +88,10 @@ def precision_recall(real: Tensor, fake: Tensor, neighbours: int = 3) -> tuple[f
     A point lies among a set if it is no farther from some member of it than that member's k-th
     nearest neighbour within the set.
 
-    Parameters
-    ----------
-    real, fake
-        Features, shape (n, d) and (m, d), of like numbers of rows.
-    neighbours
-        k, from 1 up to the rows of the smaller set less one.
-
-    Returns
-    -------
-    precision, recall
-        Between 0 and 1. Noise in the images can raise precision above that of real images, so
-        neither says enough alone.
-
-    Raises
-    ------
-    ValueError
-        If the shapes don't fit, or there are too few rows for so many neighbours.
-
-    Notes
-    -----
-    Source: Kynkäänniemi et al. (2019), arXiv:1904.06991. Distances are taken in blocks, in float64.
+    Features have shapes (n, d) and (m, d), with like numbers of rows, and more than k; otherwise
+    there is a ValueError. Noise in the images can raise precision above that of real images, so
+    neither says enough alone. Source: Kynkäänniemi et al. (2019), arXiv:1904.06991. Distances are
+    taken in blocks, in float64.
 
     Examples
     --------
@@ -158,24 +124,10 @@ def _share_among(points: Tensor, members: Tensor, neighbours: int) -> float:
 
 
 def nearest(images: Tensor, among: Tensor) -> tuple[Tensor, Tensor]:
-    """Find the nearest of many images to each of a few, pixel by pixel.
+    """Find the nearest of many images in bytes to each of a few, pixel by pixel.
 
-    Parameters
-    ----------
-    images, among
-        Bytes, shape (n, 28, 28) and (m, 28, 28).
-
-    Returns
-    -------
-    distance
-        Euclidean distance with pixels in [0, 1], shape (n,).
-    index
-        Which of `among` it is, shape (n,).
-
-    Raises
-    ------
-    ValueError
-        If there are none to choose from.
+    Gives the Euclidean distances with pixels in [0, 1], shape (n,), and which of `among` they are
+    to, shape (n,). A ValueError if there are none to choose from.
 
     Examples
     --------

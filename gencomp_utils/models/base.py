@@ -168,12 +168,6 @@ def stream(seed: int, purpose: str, epoch: int = 0) -> torch.Generator:
 
     So a run draws the same numbers on every device, a resumed one draws what it would have
     drawn, and the global generator is left alone.
-
-    Examples
-    --------
-    >>> a, b = stream(0, "noise", 1), stream(0, "noise", 2)
-    >>> a.initial_seed() == b.initial_seed()
-    False
     """
     words = np.random.SeedSequence([seed, epoch, *purpose.encode()]).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(words[0]) >> 1)
@@ -213,17 +207,9 @@ def as_bytes(x: Tensor) -> Tensor:
 
 
 def split(config: Model[Any], digits: Digits) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Split images and labels as the settings ask for.
+    """Give images (bytes) and labels (int64) to train on, and images and labels to measure on.
 
-    Returns
-    -------
-    images, labels, test_images, test_labels
-        Bytes, shape (n, 28, 28), and int64, shape (n,): to train on, and to measure on.
-
-    Raises
-    ------
-    ValueError
-        If the settings borrow all test images.
+    A ValueError if the settings borrow all test images.
     """
     borrowed = config.borrowed
     if borrowed >= len(digits.test_images):
@@ -252,21 +238,10 @@ def anneal(optimizer: Optimizer, learning_rate: float, done: float) -> None:
 
 @torch.no_grad()
 def in_blocks(network: nn.Module, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
-    """Apply a function of a network to many inputs, a thousand rows at a time.
+    """Apply a function of a network to inputs of equal length, a thousand rows at a time.
 
-    Parameters
-    ----------
-    network
-        In evaluation mode; inputs go to its device, results come back to the CPU.
-    function
-        Takes a block of each input.
-    *inputs
-        Of equal length.
-
-    Raises
-    ------
-    ValueError
-        If the network is in training mode, where batch normalisation mixes what is in a block.
+    Inputs go to the network's device, results come back to the CPU. A ValueError if the network is
+    in training mode, where batch normalisation mixes what is in a block.
 
     Examples
     --------

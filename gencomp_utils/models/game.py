@@ -16,14 +16,8 @@ from gencomp_utils.models.base import descend
 class GAN:
     """The two players of the game (3), and what moves each of them.
 
-    Attributes
-    ----------
-    generator
-        From noise, shape (n, ...), to samples.
-    discriminator
-        From samples to logits, the log-odds that a sample is real; no sigmoid at its end.
-    generator_optimizer, discriminator_optimizer
-        Each holds the weights of its player.
+    The generator turns noise into samples; the discriminator turns samples into logits, the
+    log-odds that a sample is real, without a sigmoid at its end.
     """
 
     generator: nn.Module
@@ -88,9 +82,9 @@ def algorithm_1(
     sample_data, sample_noise
         Each call returns a fresh minibatch of the data, and of noise for the generator.
     iterations, k
-        Training iterations, and discriminator steps in each, 1 or more. The report's loop counts
-        k down and never sets it again; here every iteration has its k steps, as in Goodfellow et
-        al. (2014).
+        Training iterations, and discriminator steps in each; below 1 is a ValueError. The report's
+        loop counts k down and never sets it again; here every iteration has its k steps, as in
+        Goodfellow et al. (2014).
     generator_loss
         Takes the logits of generated samples; :func:`saturating_loss` is the algorithm's own.
 
@@ -99,11 +93,6 @@ def algorithm_1(
     Tensor, shape (2,)
         After each iteration: the losses of the last discriminator step and of the generator step,
         each before its step, in nats; left on the device.
-
-    Raises
-    ------
-    ValueError
-        If `iterations` or `k` is below 1.
     """
     for name, count in {"iterations": iterations, "k": k}.items():
         if count < 1:

@@ -12,21 +12,9 @@ from gencomp_utils.models.base import initialise
 def fully_connected(widths: Sequence[int], generator: torch.Generator) -> nn.Sequential:
     """Make a small fully connected network that is smooth in its input.
 
-    Linear layers with hyperbolic tangents between them, from shape (n, widths[0]) to
-    (n, widths[-1]).
-
-    Parameters
-    ----------
-    widths
-        Numbers of inputs, of units in each hidden layer, and of outputs.
-    generator
-        Source of the initial weights (Glorot's uniform), on the CPU; the global generator is left
-        alone. Biases are zero.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two widths, or one isn't positive.
+    Widths are numbers of inputs, of units in each hidden layer, and of outputs; two or more, and
+    positive, or there is a ValueError. Hyperbolic tangents stand between linear layers. Initial
+    weights (Glorot's uniform) come from the generator, on the CPU; biases are zero.
 
     Examples
     --------
