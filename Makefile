@@ -3,6 +3,9 @@ BIN := .venv/bin
 READY := .venv/.ready
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 LOWEST := _build/lowest
+# A file's tests stay together, since they share what they have trained or built.
+PYTEST := OMP_NUM_THREADS=1 GENCOMP_BUILD=1 $(BIN)/pytest --numprocesses auto --maxprocesses 4 \
+	--dist loadfile --no-loadscope-reorder
 TORCH := $(shell grep ^torch== requirements.txt)
 # Without an NVIDIA driver, PyTorch's CPU build: the common one brings gigabytes of CUDA.
 TORCH_INDEX := $(shell [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/dev/null 2>&1 \
@@ -31,11 +34,10 @@ book: $(READY)  ## build the book into _build/html
 	$(BIN)/python tools/book.py
 
 check: lint  ## lint, types, unit tests, ledger, dialect: two minutes
-	GENCOMP_BUILD=1 $(BIN)/pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test: lint browser  ## everything: the book built, opened in a browser, run as in Colab and Binder
-	OMP_NUM_THREADS=1 GENCOMP_BUILD=1 $(BIN)/pytest --numprocesses auto --maxprocesses 4 \
-		--dist loadfile --no-loadscope-reorder
+	$(PYTEST)
 
 lowest:  ## unit tests with the lowest version of each dependency: 7 GB with a GPU's libraries
 	@mkdir -p _build && $(PYTHON) tools/lowest.py > $(LOWEST).txt

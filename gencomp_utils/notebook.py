@@ -10,7 +10,7 @@ import json
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from importlib import metadata, resources
+from importlib import resources
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -19,6 +19,7 @@ from IPython.display import HTML, Markdown, display
 from matplotlib.figure import Figure
 from PIL import Image
 
+from gencomp_utils import REPOSITORY
 from gencomp_utils.data import Digits
 from gencomp_utils.progress import building
 
@@ -123,7 +124,7 @@ def source(*objects: Callable[..., Any]) -> None:
         file = Path(inspect.getfile(thing)).relative_to(Path(__file__).parent.parent)
         lines, first = inspect.getsourcelines(thing)
         code = _without_docstrings(textwrap.dedent("".join(lines)))
-        link = f"{_repository()}/blob/main/{file.as_posix()}#L{first}"
+        link = f"{REPOSITORY}/blob/main/{file.as_posix()}#L{first}"
         say(f"```python\n# {file.as_posix()}, line {first}\n{code}\n```\n\n[On GitHub]({link})")
 
 
@@ -251,12 +252,6 @@ def live(draw: Callable[..., Figure], **sliders: tuple[float, float, float, floa
         for name, (low, high, step, start) in sliders.items()
     }
     ipywidgets.interact(redraw, **controls)
-
-
-def _repository() -> str:
-    """Read the repository's address from the package's metadata."""
-    urls = metadata.metadata("gencomp_utils").get_all("Project-URL", [])
-    return next(url.removeprefix("Repository, ") for url in urls if url.startswith("Repository, "))
 
 
 def _require_text(**texts: str) -> None:

@@ -248,6 +248,10 @@ def test_make_test_looks_for_the_browser_first(bare):
     python(bare, "python3")
     make(bare)
     shown = subprocess.run(
-        ["make", "--dry-run", "test"], cwd=bare, check=True, text=True, capture_output=True
+        ["make", "--no-print-directory", "--dry-run", "test"],
+        cwd=bare,
+        check=True,
+        text=True,
+        capture_output=True,
     ).stdout
     assert 0 < shown.index("tools/browser.py") < shown.index("pytest")

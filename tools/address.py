@@ -21,7 +21,10 @@ def current() -> str:
 
 def files() -> list[Path]:
     """List the files that may name the address."""
-    named = [ROOT / name for name in ("_config.yml", "README.md", "CITATION.cff", "pyproject.toml")]
+    named = [
+        ROOT / name
+        for name in ("_config.yml", "README.md", "CITATION.cff", "gencomp_utils/__init__.py")
+    ]
     return named + sorted((ROOT / "book").rglob("*.md")) + sorted((ROOT / "book").rglob("*.ipynb"))
 
 

@@ -108,7 +108,7 @@ def attempt(mutant: Mutant, folder: Path, code: str) -> None:
             ROOT / name, folder / name, ignore=shutil.ignore_patterns("recorded", "__py*")
         )
     (folder / PACKAGE / "recorded").symlink_to(ROOT / PACKAGE / "recorded")
-    for name in ("pyproject.toml", "_toc.yml", "book"):
+    for name in ("pyproject.toml", "_toc.yml", "book", "tools"):
         (folder / name).symlink_to(ROOT / name)
     (folder / PACKAGE / f"{mutant.module}.py").write_text(code, encoding="utf-8")
     os.chdir(folder)
