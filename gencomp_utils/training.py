@@ -93,10 +93,12 @@ def epoch_steps(
     return config.epoch(state, images, labels, epoch)
 
 
-def fingerprint(config: Model[Any], images: Tensor, labels: Tensor) -> list[float]:
+def fingerprint(
+    config: Model[Any], images: Tensor, labels: Tensor, steps: int = FINGERPRINT_STEPS
+) -> list[float]:
     """Give the losses of a few steps, computed in float64 on the CPU.
 
-    The first ten steps of the training, and then those of a training on so few images that two
+    The first `steps` of the training, and then those of a training on so few images that two
     epochs have three steps each. A recorded run stores them; whoever gets others is not running
     the recorded experiment. Weights, images and noise are those of the run, drawn in float32. In
     float32 throughout, the losses of a DCGAN would differ from machine to machine: Adam's first
@@ -109,7 +111,7 @@ def fingerprint(config: Model[Any], images: Tensor, labels: Tensor) -> list[floa
     first = epoch_steps(_start_in_float64(config), config, images, labels, epoch=0)
     state = _start_in_float64(config)
     border = [epoch_steps(state, config, images[:few], labels[:few], epoch) for epoch in range(2)]
-    return torch.cat([*islice(first, FINGERPRINT_STEPS), *chain(*border)]).tolist()
+    return torch.cat([*islice(first, steps), *chain(*border)]).tolist()
 
 
 def _start_in_float64(config: Model[Any]) -> State:

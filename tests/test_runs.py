@@ -22,7 +22,8 @@ from PIL import Image
 from gencomp_utils import checkpoints, data, models, runs, training
 from gencomp_utils.models import ClassifierConfig, DCGANConfig, VAEConfig
 
-CONFIG = VAEConfig(epochs=3, batch_size=5)
+CONFIG = VAEConfig(epochs=3, batch_size=50)
+SLOW = replace(CONFIG, batch_size=5)
 GAME = DCGANConfig(epochs=12)
 CLASSIFIER = ClassifierConfig(epochs=1, batch_size=100)
 RECORDED = sorted(path.parent for path in runs.RECORDED.glob("*/run.json"))
@@ -36,7 +37,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
 from gencomp_utils import data, runs
 from gencomp_utils.models import VAEConfig
-runs.train({CONFIG!r}, data.load_stand_in(), Path("run"), "cpu")
+runs.train({SLOW!r}, data.load_stand_in(), Path("run"), "cpu")
 """
 
 # Trains a DCGAN, but kills itself at the n-th step or before the n-th file is in its place.
@@ -78,6 +79,12 @@ def digits() -> data.Digits:
 def whole(digits, tmp_path_factory) -> runs.Run:
     """The run that nothing interrupts."""
     return runs.train(CONFIG, digits, tmp_path_factory.mktemp("whole"), "cpu")
+
+
+@pytest.fixture(scope="module")
+def slow(digits, tmp_path_factory) -> runs.Run:
+    """The same with more steps, so that it can be caught in the middle of an epoch."""
+    return runs.train(SLOW, digits, tmp_path_factory.mktemp("slow"), "cpu")
 
 
 def same(first: runs.Run, second: runs.Run) -> bool:
@@ -127,11 +134,11 @@ def finished_epochs(folder: Path) -> int:
 @pytest.mark.slow
 @pytest.mark.parametrize(("epochs", "delay"), [(1, 0.0), (1, 0.4), (2, 0.2)])
 def test_a_training_interrupted_by_ctrl_c_ends_with_the_same_weights(
-    epochs, delay, whole, digits, tmp_path
+    epochs, delay, slow, digits, tmp_path
 ):
     interrupt(tmp_path, signal.SIGINT, epochs, delay)
     assert finished_epochs(tmp_path) == epochs
-    assert same(runs.train(CONFIG, digits, tmp_path / "run", "cpu"), whole)
+    assert same(runs.train(SLOW, digits, tmp_path / "run", "cpu"), slow)
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
         "arrays.safetensors",
         "run.json",
@@ -140,9 +147,9 @@ def test_a_training_interrupted_by_ctrl_c_ends_with_the_same_weights(
 
 
 @pytest.mark.slow
-def test_an_interruption_before_the_first_checkpoint_starts_afresh(whole, digits, tmp_path):
+def test_an_interruption_before_the_first_checkpoint_starts_afresh(slow, digits, tmp_path):
     interrupt(tmp_path, signal.SIGKILL, epochs=0, delay=1.5)
-    assert same(runs.train(CONFIG, digits, tmp_path / "run", "cpu"), whole)
+    assert same(runs.train(SLOW, digits, tmp_path / "run", "cpu"), slow)
 
 
 @pytest.mark.slow
