@@ -81,8 +81,7 @@ def read(path: Path) -> dict[str, Any]:
 def remove(folder: Path) -> None:
     """Delete a folder's checkpoint, because the run is finished, and drafts that were left behind.
 
-    Another process may train the same settings: its checkpoint may be gone already, and its draft
-    is young.
+    Another process may train the same settings: its checkpoint may be gone, and its draft is young.
     """
     (folder / _FILE).unlink(missing_ok=True)
     for draft in folder.glob(".*.draft"):

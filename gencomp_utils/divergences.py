@@ -108,13 +108,8 @@ def kl_divergence_gaussian(
         \log\frac{\sigma_q}{\sigma_p}
         + \frac{\sigma_p^2 + (\mu_p - \mu_q)^2}{2 \sigma_q^2} - \frac12
 
-    Sum over independent coordinates for their joint divergence. Source: equation (1).
-
-    Parameters
-    ----------
-    mean_p, std_p, mean_q, std_q
-        Means and positive standard deviations of p and q: finite numbers, or arrays of them that
-        broadcast together. Anything else is a ValueError.
+    Sum over independent coordinates for their joint divergence. Means and standard deviations are
+    finite, the latter positive, and broadcast, or it is a ValueError. Source: equation (1).
 
     Examples
     --------

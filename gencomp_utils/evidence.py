@@ -377,11 +377,8 @@ def mean_kl_in_two(means: ArrayLike, stds: ArrayLike) -> tuple[float, float]:
     Source: Hoffman and Johnson (2016), *ELBO surgery*, workshop on advances in approximate
     Bayesian inference.
 
-    Parameters
-    ----------
-    means, stds
-        Of the Gaussian q(z|x) of each data point, with a code of one dimension: shape (n,) each,
-        finite, the latter positive, or it is a ValueError.
+    `means` and `stds` are of the Gaussian q(z|x) of each data point, with a code of one dimension:
+    shape (n,) each, finite, the latter positive, or it is a ValueError.
 
     Examples
     --------

@@ -42,29 +42,23 @@ class Run:
 
     Attributes
     ----------
-    config
-        Its settings.
     history
         By epoch, the mean losses (by the names in ``config.losses``) and what was measured after
         it: of a model that makes images a sample
         (:class:`~gencomp_utils.metrics.samples.Reference`), of a VAE ``test_loss`` and ``test_kl``
         too (nats per image), of a classifier ``test_accuracy``.
-    losses
-        By step, shape (steps, 2), in float16 on disk; without steps where a recorded run keeps
-        none.
-    weights
-        Of the network that the training was for. In float16 on disk, so that a run read back
-        differs a little from the trained network; empty where a recorded run keeps none.
+    losses, weights
+        By step, shape (steps, 2), and of the network that the training was for. In float16 on disk,
+        so that a run read back differs a little from the trained network; empty where a recorded
+        run keeps none.
     samples
         Bytes, shape (epochs, 64, 28, 28): after each epoch, the images of the same 64 draws from
-        the prior; shape (epochs, 0, 28, 28) of a model that makes none, and where a recorded run
-        keeps none.
+        the prior; shape (epochs, 0, 28, 28) where there are none.
     provenance
         Data, library versions, device, precision, seconds by epoch (measuring left out), commit.
-    fingerprint
-        By :func:`~gencomp_utils.training.fingerprint`; of recorded runs only.
-    metrics
-        What was measured on the finished network.
+    fingerprint, metrics
+        Of recorded runs, by :func:`~gencomp_utils.training.fingerprint`; and what was measured on
+        the finished network.
     """
 
     config: Model[Any]

@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import gencomp_utils
+from gencomp_utils.models import MODELS
 
 UNSET = "https://github.com/-set-me-/gencomp-book"
 # The layers, from the first: a module imports only from those above it.
@@ -29,9 +30,7 @@ LAYERS = [
     "models.base",
     "models.toys",
     "models.game",
-    "models.vae",
-    "models.dcgan",
-    "models.classifier",
+    *(f"models.{kind}" for kind in MODELS),
     "models",
     "metrics.bounds",
     "metrics.samples",
@@ -220,7 +219,7 @@ def test_a_module_is_short_enough_to_be_read(module):
     assert length(module) <= LONGEST_MODULE
 
 
-@pytest.mark.parametrize("module", ["models.vae", "models.dcgan", "models.classifier", "training"])
+@pytest.mark.parametrize("module", [*(f"models.{kind}" for kind in MODELS), "training"])
 def test_a_training_is_read_from_settings_to_last_epoch_in_one_short_file(module):
     assert length(module) <= LONGEST_MODEL
 

@@ -1,7 +1,4 @@
-"""The evidence of a VAE: bounds on log p(x), and log p(x) itself where codes have two dimensions.
-
-Everything is in nats per image. Sums are in float64, on the CPU.
-"""
+"""Bounds on log p(x) of a VAE, and log p(x) itself for codes of two dimensions; nats per image."""
 
 import math
 from collections.abc import Iterator

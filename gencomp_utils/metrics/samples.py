@@ -157,8 +157,7 @@ def _flat(images: Tensor) -> np.ndarray:
 def sharpness(images: Tensor) -> Tensor:
     """Give the variance of the Laplacian of each image in bytes, shape (n,), with pixels in [0, 1].
 
-    It is high for edges and for noise alike. Real images have a value of their own: nearer to it is
-    better, not higher.
+    High for edges and for noise alike. Real images have a value of their own: nearer is better.
 
     Examples
     --------

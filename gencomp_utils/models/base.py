@@ -29,14 +29,12 @@ class State:
     ----------
     networks, optimizers
         By role, such as ``generator``; a run keeps the first network.
-    losses
-        One entry an epoch, shape (steps, 2), on the CPU: what each step yielded.
-    history
-        One entry an epoch: the means of the losses, and what was measured after the epoch.
-    samples
-        One entry an epoch, bytes, shape (64, 28, 28): images of draws that stay the same.
-    seconds
-        One entry an epoch, measuring left out.
+    losses, history
+        By epoch: what each step yielded, shape (steps, 2), on the CPU; and the means of that, with
+        what was measured after the epoch.
+    samples, seconds
+        By epoch: images of draws that stay the same, bytes, shape (64, 28, 28); and how long the
+        epoch took, measuring left out.
     """
 
     networks: dict[str, Any]
@@ -55,19 +53,15 @@ class State:
 class Model(ABC, Generic[Network]):
     """A model and the settings of its training; all that the rest of the package asks of one.
 
-    A subclass is a frozen dataclass whose fields are made by :func:`whole`, :func:`number` and
-    :func:`switch`, and are what defines the experiment. It is listed in
-    ``gencomp_utils.models.MODELS``, and is then trained, resumed, recorded and measured as the
-    others are.
+    A subclass is a frozen dataclass whose fields, made by :func:`whole`, :func:`number` and
+    :func:`switch`, define the experiment. Listed in ``gencomp_utils.models.MODELS``, it is trained,
+    resumed, recorded and measured as the others are.
 
     Attributes
     ----------
-    losses
-        Names of the two numbers that each step yields.
-    latent_dim
-        Numbers in a z that :meth:`sample` takes; 0 where a model makes no images.
-    borrowed
-        Test images, from the first on, that are trained on too.
+    losses, latent_dim, borrowed
+        Names of the two numbers that each step yields; numbers in a z that :meth:`sample` takes, 0
+        where a model makes no images; test images, from the first on, that are trained on too.
     epochs, batch_size, learning_rate, seed
         Passes over the images, images in a minibatch, first step size, seed of all randomness.
     """

@@ -113,10 +113,7 @@ def algorithm_1(
 def discriminator_step(
     discriminator: nn.Module, optimizer: Optimizer, real: Tensor, fake: Tensor
 ) -> Tensor:
-    """Take one step up the value (3), the generator's samples being given.
-
-    Gives :func:`discriminator_loss` before the step, in nats.
-    """
+    """Take one step up the value (3); give :func:`discriminator_loss` before it, in nats."""
     loss = discriminator_loss(discriminator(real), discriminator(fake))
     descend(optimizer, loss)
     return loss.detach()
