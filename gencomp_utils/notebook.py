@@ -113,19 +113,23 @@ def describe_data(digits: Digits) -> None:
 
 
 def source(*objects: Callable[..., Any]) -> None:
-    """Display the source of the package's objects without docstrings, and a link to its line.
+    """Display the source of the package's objects without docstrings, and links to their lines.
 
     Examples
     --------
     >>> source(say)
     <IPython.core.display.Markdown object>
+    <IPython.core.display.Markdown object>
     """
+    links = []
     for thing in map(inspect.unwrap, objects):
         file = Path(inspect.getfile(thing)).relative_to(Path(__file__).parent.parent)
         lines, first = inspect.getsourcelines(thing)
         code = _without_docstrings(textwrap.dedent("".join(lines)))
-        link = f"{REPOSITORY}/blob/main/{file.as_posix()}#L{first}"
-        say(f"```python\n# {file.as_posix()}, line {first}\n{code}\n```\n\n[On GitHub]({link})")
+        say(f"```python\n# {file.as_posix()}, line {first}\n{code}\n```")
+        address = f"{REPOSITORY}/blob/main/{file.as_posix()}#L{first}"
+        links.append(f"[`{thing.__qualname__}`]({address})")
+    say(f"On GitHub: {', '.join(links)}.")
 
 
 def show(fig: Figure, *, alt: str, caption: str) -> None:

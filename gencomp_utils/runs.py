@@ -71,10 +71,7 @@ class Run:
     metrics: Measured = field(default_factory=dict)
 
     def network(self) -> Any:
-        """Build the trained network, such as the generator, on the CPU.
-
-        A RunError if the weights are missing or don't fit.
-        """
+        """Build the trained network, on the CPU; a RunError if weights are missing or don't fit."""
         network = next(iter(self.config.networks().values()))
         if not self.weights:
             raise RunError(f"{name(self.config)} was recorded without weights")
@@ -131,10 +128,7 @@ def is_recorded(config: Model[Any]) -> bool:
 
 
 def recorded(config: Model[Any]) -> Run:
-    """Return the run of these settings that ships with the book, perhaps without weights.
-
-    A RunError if there is none, or it can't be read.
-    """
+    """Return the run of these settings that ships with the book; a RunError without one."""
     return _of(config, load(RECORDED / name(config)))
 
 

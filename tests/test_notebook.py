@@ -59,10 +59,9 @@ def test_a_literal_brace_is_doubled_where_there_are_values(shown):
 
 
 def code_of(shown: Markdown) -> str:
-    block, link = shown.data.split("\n```\n\n")
-    assert block.startswith("```python\n")
-    assert link.startswith("[On GitHub](https://github.com/")
-    return block.removeprefix("```python\n")
+    assert shown.data.startswith("```python\n")
+    assert shown.data.endswith("\n```")
+    return shown.data.removeprefix("```python\n").removesuffix("\n```")
 
 
 def test_a_source_is_the_code_that_runs_without_its_docstring(shown):
@@ -78,18 +77,20 @@ def test_each_source_says_where_it_stands(shown):
     """Also a method, and a function behind a decorator that wraps it."""
     notebook.source(vae.vae_loss, vae.VAEConfig.epoch, base.in_blocks, notebook.say)
     modules = ("models/vae", "models/vae", "models/base", "notebook")
-    for output, module in zip(shown, modules, strict=True):
+    *sources, links = shown
+    assert links.data.startswith("On GitHub: [`vae_loss`](https://github.com/")
+    for output, module in zip(sources, modules, strict=True):
         place, first, *_ = code_of(output).splitlines()
         found = re.fullmatch(rf"# gencomp_utils/{module}\.py, line (\d+)", place)
         assert found, place
-        assert output.data.endswith(f"/blob/main/gencomp_utils/{module}.py#L{found[1]})")
+        assert f"/blob/main/gencomp_utils/{module}.py#L{found[1]})" in links.data
         lines = (ROOT / f"gencomp_utils/{module}.py").read_text(encoding="utf-8").splitlines()
         assert lines[int(found[1]) - 1].strip() == first
 
 
 def test_a_methods_source_begins_at_the_margin_with_its_decorators(shown):
     notebook.source(samples.Reference._digits, vae.VAEConfig.epoch)
-    decorated, plain = (code_of(output).splitlines()[1:] for output in shown)
+    decorated, plain = (code_of(output).splitlines()[1:] for output in shown[:2])
     assert decorated[0] == "@torch.no_grad()"
     assert decorated[1].startswith("def _digits(self")
     assert plain[0].startswith("def epoch(self")
