@@ -29,6 +29,7 @@ class Execution:
     solutions: list[NotebookNode]
     seconds: float
     megabytes: float
+    quiet: bool
 
 
 def solutions(notebook: NotebookNode) -> list[NotebookNode]:
@@ -86,11 +87,12 @@ def execution(
     with kernel(sys.executable, tmp_path_factory.mktemp("empty"), reader) as client:
         cells = execute(client, notebook.cells)
         taken = processor_seconds(client.km.provisioner.pid)
-        seconds[chapter] = taken / ((before + slowness()) / 2)
+        slow = (before + slowness()) / 2
+        seconds[chapter] = taken / slow
         megabytes = peak_megabytes(client.km.provisioner.pid)
         execute(client, [nbformat.v4.new_code_cell(STAND_IN)])
         answers = execute(client, solutions(notebook))
-    return Execution(cells, answers, seconds[chapter], megabytes)
+    return Execution(cells, answers, seconds[chapter], megabytes, quiet=slow < 1.1)
 
 
 @pytest.mark.slow
@@ -108,7 +110,9 @@ def test_the_chapter_writes_nothing_to_stderr(execution):
 def test_the_chapter_takes_little_time_and_memory(chapter, execution, record_property):
     cost = f"{execution.seconds:5.1f} s {execution.megabytes:6.0f} MB  {chapter}"
     record_property("cost", cost)
-    assert execution.seconds <= SECONDS, f"took {execution.seconds:.1f} s"
+    # Where the machine is busy, the correction for it is itself known to a half at best.
+    allowed = SECONDS if execution.quiet else 1.5 * SECONDS
+    assert execution.seconds <= allowed, f"took {execution.seconds:.1f} s"
     assert execution.megabytes <= MEGABYTES, f"took {execution.megabytes:.0f} MB"
 
 
