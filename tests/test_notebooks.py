@@ -148,7 +148,7 @@ def test_a_chapter_runs_with_the_change_that_it_suggests(chapter, change, reader
 def test_all_chapters_together_take_minutes(seconds):
     if set(seconds) != set(CHAPTERS):
         pytest.skip("only some chapters were run")
-    assert sum(seconds.values()) <= 1.5 * SECONDS_IN_ALL
+    assert sum(seconds.values()) <= SECONDS_IN_ALL
 
 
 def test_the_chapter_is_committed_without_outputs(chapter):

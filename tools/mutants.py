@@ -118,7 +118,7 @@ def attempt(mutant: Mutant, folder: Path, code: str) -> None:
     os.dup2(out, 1)
     os.dup2(out, 2)
     files = [f"tests/test_{name}.py" for name in mutant.tests]
-    options = ["-x", "-q", "-m", "not slow", "-p", "no:cacheprovider", "-p", "no:randomly"]
+    options = ["-x", "-q", "-m", "not slow", "-p", "no:cacheprovider"]
     os._exit(pytest.main([f"{PACKAGE}/{mutant.module}.py", *files, *options]))
 
 

@@ -49,9 +49,9 @@ def bounds(run: runs.Run, digits: Digits) -> dict[str, float]:
 
 def evidence(run: runs.Run, digits: Digits) -> dict[str, float]:
     """Integrate log p(x) of the test images over a grid of codes, and over a coarser one."""
-    _, _, images, _ = split(run.config, digits)
+    vae, (_, _, images, _) = run.network(), split(run.config, digits)
     fine, coarse = (
-        metrics.log_evidence_grid(run.network(), images, points).mean().item()
+        metrics.log_evidence_grid(vae, images, points).mean().item()
         for points in (GRID, GRID * 2 // 3)
     )
     return {
@@ -74,7 +74,7 @@ def codes(run: runs.Run, digits: Digits) -> dict[str, float]:
     right = voters.predict(encode(vae, test_images)[0]) == test_labels.numpy()
     z = torch.randn(ASKED_FOR_COPIES, vae.latent_dim, generator=stream(run.config.seed, "copies"))
     held_out, _ = encode(vae, test_images[::HELD_OUT_STEP])
-    asked = torch.cat([run.sample(z), run.sample(held_out)])
+    asked = run.config.sample(vae, torch.cat([z, held_out]))
     samples, yardstick = metrics.nearest(asked, images)[0].split([len(z), len(held_out)])
     copies = samples < yardstick.quantile(0.01)
     return {
