@@ -58,6 +58,8 @@ def test_what_is_missing_is_recorded_and_what_is_asked_for_is_kept(monkeypatch, 
     assert "Training" not in capsys.readouterr().out
 
 
+# The interruption may come while a file is open; the garbage collector closes it.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.slow
 def test_the_time_that_is_given_ends_a_call_and_the_next_goes_on(monkeypatch, capsys):
     call(monkeypatch, "--only", "vae", "--minutes", "0.01")
