@@ -91,7 +91,7 @@ def say_verdict(
 
 
 def describe_data(digits: Digits) -> None:
-    """Display what the images of this page are: MNIST and its files, or a notice that they aren't.
+    """Display which images this page shows: MNIST, or a notice that they aren't.
 
     Examples
     --------
@@ -102,8 +102,7 @@ def describe_data(digits: Digits) -> None:
     train, test = len(digits.train_images), len(digits.test_images)
     counts = f"{train:,} training and {test:,} test images of 28 × 28 pixels"
     if digits.is_mnist:
-        files = [(f"`{name}`", f"`{sha256}`") for name, sha256 in digits.sha256.items()]
-        say(f"{digits.name}: {counts}, from these files.\n\n{_table(files, ('file', 'SHA-256'))}")
+        say(f"{digits.name}: {counts}.")
     else:
         say(
             f"> **Careful.** MNIST could not be had where this page was run. Cells that need "
@@ -132,23 +131,25 @@ def source(*objects: Callable[..., Any]) -> None:
     say(f"On GitHub: {', '.join(links)}.")
 
 
-def show(fig: Figure, *, alt: str, caption: str) -> None:
-    """Display a figure with its alternative text, and its caption below.
+def show(fig: Figure, *, alt: str = "", caption: str = "") -> None:
+    """Display a figure with its alternative text, which says what is to be seen.
 
-    `alt` says what is to be seen, for a reader who can't see it. `caption` is Markdown that can be
-    read alone, such as ``**Figure 2.** The bound by epoch.`` A ValueError if one is empty.
+    A chapter's own figure brings its text (:func:`~gencomp_utils.figures.shared.described`); of
+    another, `alt` is it. A `caption` is displayed below; chapters have theirs in the Markdown cell
+    that follows. A ValueError without an `alt`.
 
     Examples
     --------
     >>> from gencomp_utils import figures
     >>> fig, ax = figures.new()
-    >>> show(fig, alt="Two empty axes.", caption="**Figure 1.** Nothing yet.")
+    >>> show(fig, alt="Two empty axes.")
     <IPython.core.display.HTML object>
-    <IPython.core.display.Markdown object>
     """
-    _require_text(alt=alt, caption=caption)
+    alt = alt or str(fig.get_label())
+    _require_text(alt=alt)
     display(_figure(fig, alt))
-    display(Markdown(caption))
+    if caption:
+        display(Markdown(caption))
 
 
 def player(
@@ -156,8 +157,8 @@ def player(
     values: Sequence[Any],
     *,
     label: str,
-    alt: str | Callable[[Any], str],
-    caption: str,
+    alt: str | Callable[[Any], str] = "",
+    caption: str = "",
     text: Callable[[Any], str] = str,
     start: int = 0,
 ) -> None:
@@ -189,20 +190,19 @@ def player(
     >>> def draw(mean):
     ...     fig, ax = figures.new()
     ...     ax.axvline(mean)
-    ...     return fig
-    >>> player(draw, [0, 1], label="Mean", alt="A line.", caption="**Figure 1.** A line moves.")
+    ...     return figures.described(fig, f"A line at {mean}.")
+    >>> player(draw, [0, 1], label="Mean")
     <IPython.core.display.HTML object>
-    <IPython.core.display.Markdown object>
     """
     if not 1 <= len(values) <= 60:
         raise ValueError(f"values has {len(values)} entries, but a player takes 1 to 60")
     if not 0 <= start < len(values):
         raise ValueError(f"start is {start}, but must be an index of the {len(values)} values")
-    alts = [alt(value) if callable(alt) else alt for value in values]
-    _require_text(
-        label=label, caption=caption, **{f"alt of frame {i}": a for i, a in enumerate(alts)}
-    )
-    frames = [_png(draw(value), colours=64) for value in values]
+    figures = [draw(value) for value in values]
+    told = [alt(value) if callable(alt) else alt for value in values]
+    alts = [given or str(fig.get_label()) for given, fig in zip(told, figures, strict=True)]
+    _require_text(label=label, **{f"alt of frame {i}": a for i, a in enumerate(alts)})
+    frames = [_png(fig, colours=64) for fig in figures]
     texts = [text(value) for value in values]
     data = json.dumps({"frames": [png for png, _ in frames], "alts": alts, "texts": texts})
     data = data.replace("</", "<\\/")
@@ -220,7 +220,8 @@ def player(
         data=data,
     )
     display(HTML(filled.rstrip()))
-    display(Markdown(caption))
+    if caption:
+        display(Markdown(caption))
 
 
 def live(draw: Callable[..., Figure], **sliders: tuple[float, float, float, float]) -> None:

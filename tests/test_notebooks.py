@@ -161,5 +161,7 @@ def test_the_chapter_is_committed_with_little_metadata(chapter):
     notebook = read_notebook(chapter)
     assert set(notebook.metadata) <= {"kernelspec", "language_info"}
     assert notebook.metadata.get("language_info", {"name": "python"}) == {"name": "python"}
-    extra = {cell.id: set(cell.metadata) - {"tags", "mystnb"} for cell in notebook.cells}
+    extra = {
+        cell.id: set(cell.metadata) - {"tags", "jupyter", "cellView"} for cell in notebook.cells
+    }
     assert not any(extra.values()), f"{chapter}: {extra}"

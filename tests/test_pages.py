@@ -96,10 +96,14 @@ def test_the_book_is_built_once(site):
     assert again.splitlines()[-1].startswith("Nothing changed"), again
 
 
-def test_the_vae_page_says_which_images_it_shows(site, mnist):
-    text = parse(site / "book/mnist/vae.html").get_text()
-    missing = {"60,000", "10,000", *MNIST_FILES, *MNIST_FILES.values()} - set(text.split())
-    assert not missing, f"book/mnist/vae doesn't print {missing}"
+def test_the_pages_on_images_say_which_they_show(site, mnist):
+    counts = {"60,000", "10,000"}
+    for page, wanted in {
+        "vae": counts,
+        "data": {*counts, *MNIST_FILES, *MNIST_FILES.values()},
+    }.items():
+        missing = wanted - set(parse(site / f"book/mnist/{page}.html").get_text().split())
+        assert not missing, f"book/mnist/{page} doesn't print {missing}"
 
 
 def test_a_page_adds_at_most_a_megabyte_to_the_theme(site, page, soup):

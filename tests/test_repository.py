@@ -18,6 +18,12 @@ import gencomp_utils
 from gencomp_utils.models import MODELS
 
 UNSET = "https://github.com/-set-me-/gencomp-book"
+# Figures that are one chapter's own, in a module of its name.
+PICTURES = [
+    f"figures.{path.stem}"
+    for path in sorted((ROOT / "gencomp_utils" / "figures").glob("*.py"))
+    if path.stem not in ("__init__", "shared")
+]
 # The layers, from the first: a module imports only from those above it.
 LAYERS = [
     "distributions",
@@ -38,7 +44,9 @@ LAYERS = [
     "training",
     "checkpoints",
     "runs",
+    "figures.shared",
     "figures",
+    *PICTURES,
     "notebook",
     "ledger.core",
     "ledger.distance",
@@ -48,7 +56,7 @@ LAYERS = [
     "ledger.page",
     "ledger",
 ]
-WITHOUT_TORCH = [*LAYERS[: LAYERS.index("models.base")], "figures", "notebook"]
+WITHOUT_TORCH = [*LAYERS[: LAYERS.index("models.base")], "figures", *PICTURES, "notebook"]
 LONGEST_MODULE, LONGEST_MODEL = 450, 200
 
 
@@ -234,13 +242,19 @@ def test_every_module_has_a_test_file_of_its_name():
     tests = {path.stem for path in (ROOT / "tests").glob("test_*.py")}
     for module in LAYERS:
         first, _, last = module.partition(".")
-        if first != "ledger" and file_of(module).name != "__init__.py":
+        if first not in ("ledger", "figures") and file_of(module).name != "__init__.py":
             assert f"test_{last or first}" in tests, module
 
 
 def test_the_api_page_shows_every_module():
     shown = re.findall(r"automodule:: gencomp_utils\.([\w.]+)", text("book/appendix/api.md"))
-    assert shown == LAYERS
+    assert shown == [module for module in LAYERS if module not in PICTURES]
+
+
+@pytest.mark.parametrize("module", PICTURES)
+def test_a_module_of_pictures_is_a_chapters_own(module):
+    names = {Path(chapter).name.replace("-", "_") for chapter in CHAPTERS}
+    assert module.removeprefix("figures.") in names
 
 
 @pytest.mark.parametrize("module", WITHOUT_TORCH)
@@ -306,7 +320,12 @@ def modules_of(chapter: str) -> list[str]:
             thing = getattr(importlib.import_module(module), attribute, None)
             used.add(getattr(thing, "__module__", None) or module)
     ours = {name.removeprefix("gencomp_utils.") for name in used}
-    return [name for name in LAYERS if name in ours - {"figures", "notebook", "progress"}]
+    return [
+        name
+        for name in LAYERS
+        if name in ours - {"notebook", "progress"}
+        if not name.startswith("figures")
+    ]
 
 
 def row_of(chapter: str) -> str:

@@ -65,6 +65,18 @@ def new(
     return fig, fig.subplots(rows, columns, **subplots)
 
 
+def described(fig: Figure, alt: str) -> Figure:
+    """Give a figure its alternative text, which says what is to be seen, and return it.
+
+    Examples
+    --------
+    >>> described(new()[0], "Two empty axes.").get_label()
+    'Two empty axes.'
+    """
+    fig.set_label(alt)
+    return fig
+
+
 def bare(ax: Axes) -> None:
     """Take away ticks and spines.
 
