@@ -74,22 +74,6 @@ def table(
     display(Markdown(f"{text}\n\n{note}" if note else text))
 
 
-def say_verdict(
-    name: str, verdict: str, *, claim: str, threshold: str, measured: str, trainings: str
-) -> None:
-    """Display what became of a claim, and what was claimed, asked for and measured, as a table.
-
-    Examples
-    --------
-    >>> facts = {"claim": "heads", "threshold": "above 0.5", "measured": "0.6", "trainings": "10"}
-    >>> say_verdict("Heads", "undecided", **facts)
-    <IPython.core.display.Markdown object>
-    """
-    measured_row = ("measured, with its 95 % interval", measured)
-    rows = ("claim", claim), ("threshold", threshold), measured_row, ("trainings", trainings)
-    table(rows, (name, f"**{verdict}**"))
-
-
 def describe_data(digits: Digits) -> None:
     """Display which images this page shows: MNIST, or a notice that they aren't.
 

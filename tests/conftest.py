@@ -30,7 +30,7 @@ from browser import find  # noqa: E402, found by the line above
 
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 LEFT_OUT = ("skipped", "xfailed", "xpassed")
-LONG_FILES = ("test_pages.py", "test_colab.py", "test_notebooks.py", "test_no_data.py")
+LONG_FILES = ("test_pages.py", "test_notebooks.py", "test_no_data.py")
 
 
 # The book and its chapters

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 import pytest
 import torch
 from conftest import ROOT
+from test_dialect import anchors
 
 from gencomp_utils import divergences, evidence, minimax
 from gencomp_utils.ledger import (
@@ -62,8 +63,9 @@ def test_every_form_meets_the_same_cases(entry):
 @rows
 def test_a_row_has_wrong_forms_and_a_page(entry):
     assert entry.wrong
-    assert (ROOT / "book" / entry.page).is_file()
-    assert "|" not in entry.statement
+    page, _, section = entry.page.partition("#")
+    assert section in anchors(ROOT / "book" / page)
+    assert "|" not in entry.statement + "".join(case.name for case in verify(entry).cases)
 
 
 @rows
@@ -175,9 +177,18 @@ def test_the_page_names_every_row_and_wrong_form_and_no_failure():
     text = ledger_markdown(LEDGER)
     assert "fails" not in text
     for entry in LEDGER:
-        assert f"\n| {entry.title} |" in text
+        assert f"\n| [{entry.title}](../{entry.page}) |" in text
         assert f"**[{entry.title}](../{entry.page})**" in text
-        assert all(f"Rejected: {name}, by" in text for name in entry.wrong)
+        assert f"<summary>Cases of {entry.title}</summary>" in text
+        assert all(f"\n- {name}: off by " in text for name in entry.wrong)
+        assert all(f"\n| {case.name} |" in text for case in verify(entry).cases)
+
+
+def test_the_page_says_in_its_own_unit_how_far_a_wrong_form_is_off():
+    assert exact("relative", [3.0, 1.0], 1.0).off == 2.0
+    assert "off by 1.4 nats (0 for disjoint supports)." in ledger_markdown([titled("(5)")])
+    assert "off by 0.67 (share of the data" in ledger_markdown([titled("(4)")])
+    assert "and no finite value in 2 of 4 cases." in ledger_markdown([titled("(13)")])
 
 
 def test_the_page_says_so_when_a_check_fails():

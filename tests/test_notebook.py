@@ -254,20 +254,6 @@ def test_a_table_with_a_cell_or_format_too_many_or_too_few_is_refused(rows, form
     assert shown == []
 
 
-def test_a_verdict_is_a_table_of_what_was_claimed_and_measured(shown):
-    notebook.say_verdict(
-        "Heads", "holds", claim="c", threshold="t", measured="m", trainings="{5} seeds"
-    )
-    assert shown[0].data.splitlines() == [
-        "| Heads | **holds** |",
-        "|---|---|",
-        "| claim | c |",
-        "| threshold | t |",
-        "| measured, with its 95 % interval | m |",
-        "| trainings | {5} seeds |",
-    ]
-
-
 # Data
 
 

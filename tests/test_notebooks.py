@@ -1,4 +1,8 @@
-"""Every chapter runs from its first cell to its last, its solutions too, within small limits."""
+"""Every chapter runs as in Colab, its solutions too, within small limits.
+
+An environment is made with PyTorch and a kernel alone; the set-up cell, the same in every chapter,
+installs the package from the repository into it, once; then each chapter runs in an empty folder.
+"""
 
 import os
 import re
@@ -6,18 +10,48 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import nbformat
 import pytest
 import torch
-from conftest import CHAPTERS, errors, execute, kernel, printed, read_notebook
+import yaml
+from conftest import (
+    CHAPTERS,
+    ROOT,
+    errors,
+    execute,
+    export_tree,
+    kernel,
+    layer,
+    printed,
+    read_notebook,
+    run,
+)
 from nbformat import NotebookNode
+
+from gencomp_utils import runs
 
 SECONDS, MEGABYTES, SECONDS_IN_ALL = 30, 1024, 300
 REFERENCE_S = 0.45  # what the reference work takes on a quiet core without AVX-512
 SOLUTION = re.compile(r"<details>.*?</details>", re.DOTALL)
 # A solution that trains does so on few images: what is promised is that its code runs.
 STAND_IN = "import os; os.environ['GENCOMP_STAND_IN'] = '1'"
+WHERE = """
+from gencomp_utils import runs
+print(*sorted(run.name for run in runs.RECORDED.iterdir()), sep=", ")
+print(runs.__file__)
+"""
+MOVE_SLIDERS = """
+from ipywidgets import FloatSlider
+from ipywidgets.widgets.widget import _instances as widgets
+
+sliders = [widget for widget in widgets.values() if isinstance(widget, FloatSlider)]
+for slider in sliders:
+    slider.value = slider.max
+    slider.value = slider.min
+print(len(sliders))
+"""
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
@@ -26,6 +60,7 @@ class Execution:
     """A chapter that was run: its code cells, those of its solutions, and what the former took."""
 
     cells: list[NotebookNode]
+    sliders: NotebookNode
     solutions: list[NotebookNode]
     seconds: float
     megabytes: float
@@ -68,6 +103,50 @@ def peak_megabytes(process: int) -> float:
 
 
 @pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Commit the working tree to a bare repository; return what makes git find it."""
+    settings = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    address = urlsplit(settings["repository"]["url"])
+    owner, name = address.path.strip("/").split("/")
+    tree = export_tree(tmp_path_factory.mktemp("tree"))
+    owners = tmp_path_factory.mktemp("owners")
+    someone = ["-c", "user.name=A reader", "-c", "user.email=reader@example.org"]
+    settled = ["-c", "core.hooksPath=/dev/null", "-c", "commit.gpgsign=false"]
+    run(["git", "init", "--quiet", "--initial-branch=main"], tree)
+    run(["git", "add", "--all"], tree)
+    run(["git", *someone, *settled, "commit", "--quiet", "--message=The working tree"], tree)
+    run(["git", "clone", "--quiet", "--bare", tree, owners / f"{name}.git"], owners)
+    return {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{owners.as_uri()}/.insteadOf",
+        "GIT_CONFIG_VALUE_0": f"{address.scheme}://{address.netloc}/{owner}/",
+    }
+
+
+@pytest.fixture(scope="module")
+def bare(torch_environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an interpreter that has PyTorch and a kernel."""
+    return layer(tmp_path_factory.mktemp("colab"), below=torch_environment)
+
+
+@pytest.fixture(scope="module")
+def hosted(
+    bare: Path,
+    repository: dict[str, str],
+    reader: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """Let a chapter's set-up cell install the package, and return the interpreter that has it."""
+    (set_up,) = (cell for cell in read_notebook(CHAPTERS[0]).cells if cell.id == "set-up")
+    path = f"{bare.parent}{os.pathsep}{reader['PATH']}"
+    folder = tmp_path_factory.mktemp("first")
+    with kernel(bare, folder, reader | repository | {"PATH": path}) as client:
+        done = execute(client, [set_up])
+    assert not errors(done), "\n".join([printed(done), printed(done, "stderr"), *errors(done)])
+    return bare
+
+
+@pytest.fixture(scope="module")
 def seconds() -> dict[str, float]:
     """A quiet processor's seconds by chapter, of those that were run."""
     return {}
@@ -76,6 +155,7 @@ def seconds() -> dict[str, float]:
 @pytest.fixture(scope="module")
 def execution(
     chapter: str,
+    hosted: Path,
     reader: dict[str, str],
     seconds: dict[str, float],
     tmp_path_factory: pytest.TempPathFactory,
@@ -83,20 +163,39 @@ def execution(
     if not Path("/proc/self/status").exists():
         pytest.skip("a kernel's time and memory are read from /proc, which only Linux has")
     notebook, before = read_notebook(chapter), slowness()
-    with kernel(sys.executable, tmp_path_factory.mktemp("empty"), reader) as client:
+    with kernel(hosted, tmp_path_factory.mktemp("empty"), reader) as client:
         cells = execute(client, notebook.cells)
         taken = processor_seconds(client.km.provisioner.pid)
         seconds[chapter] = taken / ((before + slowness()) / 2)
         megabytes = peak_megabytes(client.km.provisioner.pid)
-        execute(client, [nbformat.v4.new_code_cell(STAND_IN)])
+        sliders, _ = execute(client, map(nbformat.v4.new_code_cell, (MOVE_SLIDERS, STAND_IN)))
         answers = execute(client, solutions(notebook))
-    return Execution(cells, answers, seconds[chapter], megabytes)
+    return Execution(cells, sliders, answers, seconds[chapter], megabytes)
+
+
+@pytest.mark.slow
+def test_the_set_up_cell_installs_the_package_and_the_recorded_runs(hosted, reader, tmp_path):
+    with kernel(hosted, tmp_path, reader) as client:
+        where = execute(client, [nbformat.v4.new_code_cell(WHERE)])
+    recorded, imported = printed(where).splitlines()
+    (packages,) = hosted.parent.parent.glob("lib/python*/site-packages")
+    assert Path(imported).is_relative_to(packages), f"imported from {imported}"
+    assert recorded.split(", ") == sorted(run.name for run in runs.RECORDED.iterdir())
 
 
 @pytest.mark.slow
 def test_the_chapter_runs_in_an_empty_folder(execution):
     failed = errors(execution.cells)
-    assert not failed, "\n".join(failed)
+    assert not failed, "\n".join([printed(execution.cells, "stderr"), *failed])
+
+
+@pytest.mark.slow
+def test_sliders_of_the_chapter_can_be_moved(chapter, execution):
+    live = [cell.id for cell in read_notebook(chapter).cells if "live(" in cell.source]
+    assert not errors([execution.sliders])
+    count = int(printed([execution.sliders]))
+    drawn = sum(output.output_type == "display_data" for output in execution.sliders.outputs)
+    assert drawn >= count >= len(live), f"{live}: {count} sliders, moved, drew {drawn} figures"
 
 
 @pytest.mark.slow

@@ -308,6 +308,14 @@ def test_every_link_of_the_other_pages_leads_somewhere(site, extra):
     assert not broken, f"{extra}: {broken}"
 
 
+def test_old_addresses_lead_to_new_pages(site):
+    settings = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    for old in settings["sphinx"]["config"]["redirects"]:
+        (refresh,) = parse(site / f"{old}.html")("meta", {"http-equiv": "refresh"})
+        target = refresh["content"].partition("url=")[2]
+        assert target and leads_somewhere(site, old, target), f"{old}: {refresh}"
+
+
 def test_every_link_leads_somewhere(site, page):
     broken = broken_links(site, page)
     assert not broken, f"{page}: {broken}"

@@ -147,6 +147,33 @@ def test_none_is_nearest_among_none():
         samples.nearest(images(3), images(0))
 
 
+def test_limits_for_copies_ring_as_often_as_they_say():
+    """Of a hundred digits each, a new one is nearer than the least with a chance of 1 in 101."""
+    digits = torch.arange(1000) % 10
+    rings = []
+    for seed in range(100):
+        held_out, new = (
+            1 + digits + gaussian(1000, features=1, seed=seed + s)[:, 0] for s in (0, 1000)
+        )
+        limits = samples.copy_limits(held_out, digits, rate=0.01)
+        rings.append((new < limits[digits]).double().mean())
+    assert torch.stack(rings).mean() == pytest.approx(1 / 101, abs=0.002)
+
+
+def test_limits_for_copies_are_each_digit_s_own():
+    distances, digits = torch.tensor([1.0, 1.2, 4.0, 4.4]), torch.tensor([1, 1, 8, 8])
+    limits = samples.copy_limits(distances, digits, rate=0.34)
+    assert limits[[1, 8]].tolist() == [1.0, 4.0]
+    assert limits.isnan().sum() == 8  # where there is nothing to go by, nothing is called a copy
+    assert samples.copy_limits(distances, digits, rate=0.33).isnan().all()
+
+
+@pytest.mark.parametrize("rate", [0, 1, float("nan")])
+def test_limits_for_copies_need_a_rate(rate):
+    with pytest.raises(ValueError, match=f"rate is {rate}, but must be more than 0"):
+        samples.copy_limits(torch.ones(3), torch.ones(3), rate)
+
+
 def test_blur_lowers_sharpness_and_noise_raises_it():
     square = torch.zeros(1, 28, 28)
     square[:, 8:20, 8:20] = 255

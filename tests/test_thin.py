@@ -15,10 +15,10 @@ MEDIAN_WORDS, MEDIAN_VISIBLE, LEAST_SHARE = 2000, 80, 0.5
 ALL_LINES, PACKAGE_LINES = 3000, 6500
 HIDDEN = {"hide-input", "hide-cell"}
 # What shows and doesn't compute: the package's displays, and what draws.
-DISPLAYS = {"say", "table", "show", "player", "source", "live", "describe_data", "say_verdict"}
+DISPLAYS = {"say", "table", "show", "player", "source", "live", "describe_data"}
 DRAWERS = {"ax", "axes", "fig", "figures", "draw", "left", "right"}
 # Chapters that are still to be redrawn; nothing is added here.
-LONG: set[str] = set(CHAPTERS)
+LONG: set[str] = set()
 THIN = [chapter for chapter in CHAPTERS if chapter not in LONG]
 
 

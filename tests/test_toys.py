@@ -1,10 +1,10 @@
-"""Small networks have the widths that were asked for, or refuse."""
+"""Small networks have the widths that were asked for, or refuse, alone and side by side."""
 
 import pytest
 import torch
 from torch import nn
 
-from gencomp_utils.models.toys import fully_connected
+from gencomp_utils.models.toys import SideBySide, fully_connected
 
 
 def test_layers_follow_the_widths_with_a_tanh_between():
@@ -18,3 +18,40 @@ def test_layers_follow_the_widths_with_a_tanh_between():
 def test_widths_that_make_no_network_are_refused(widths):
     with pytest.raises(ValueError, match="widths is"):
         fully_connected(widths, torch.Generator())
+
+
+# Several networks side by side
+
+
+def some(count: int) -> list[nn.Sequential]:
+    weights = torch.Generator().manual_seed(0)
+    return [fully_connected([2, 5, 3, 1], weights) for _ in range(count)]
+
+
+def test_networks_side_by_side_do_what_each_does_alone_and_learn_from_their_own_slice():
+    alone, x = some(3), torch.randn(3, 7, 2, generator=torch.Generator().manual_seed(1))
+    together = SideBySide(alone)
+    each = torch.stack([network(part) for network, part in zip(alone, x, strict=True)])
+    assert torch.allclose(together(x), each, atol=1e-6)
+    together(x).square().mean().backward()
+    for network, part in zip(alone, x, strict=True):
+        network(part).square().mean().backward()
+    first = torch.stack([network[0].weight.grad for network in alone])
+    assert torch.allclose(together.weights[0].grad.mT * 3, first, atol=1e-6)
+
+
+def test_networks_side_by_side_are_copies():
+    alone = some(2)
+    before = alone[0][0].weight.clone()
+    together = SideBySide(alone)
+    with torch.no_grad():
+        for weights in together.parameters():
+            weights.zero_()
+    assert torch.equal(alone[0][0].weight, before)
+
+
+@pytest.mark.parametrize("widths", [[], [[2, 5, 1], [2, 4, 1]]])
+def test_networks_of_different_shapes_are_refused(widths):
+    weights = torch.Generator().manual_seed(0)
+    with pytest.raises(ValueError, match="networks must have one shape"):
+        SideBySide([fully_connected(each, weights) for each in widths])

@@ -7,4 +7,9 @@ document.addEventListener("DOMContentLoaded", () => {
   for (const list of document.querySelectorAll("[role=list]")) {
     if (!list.querySelector("[role=listitem]")) list.removeAttribute("role");
   }
+  // Markdown knows one kind of block quote; its first word says which of the book's it is.
+  for (const quote of document.querySelectorAll(".bd-article blockquote")) {
+    const word = quote.querySelector("p > strong:first-child")?.textContent.match(/^[A-Z][a-z]+/);
+    quote.classList.add(word ? word[0].toLowerCase() : "quotation");
+  }
 });

@@ -34,7 +34,7 @@ def _value_without_logarithm(logits: FloatArray, p_data: FloatArray, p_g: FloatA
     "(3) Value of the game",
     r"V(D, G) = \mathbb E_{x \sim p_{data}}[\log D(x)]"
     r" + \mathbb E_{z \sim p_z}[\log(1 - D(G(z)))]",
-    page="adversarial/minimax-game.ipynb",
+    page="adversarial/minimax-game.ipynb#the-value-of-the-game",
     right=game_value,
     wrong={
         "no logarithm": _value_without_logarithm,
@@ -101,7 +101,8 @@ _RATE = 0.3
     r"\text{in each iteration: } k \times \left( \theta_d \leftarrow \theta_d"
     r" + \eta \nabla_{\theta_d} V \right),"
     r"\; \text{then}\; \theta_g \leftarrow \theta_g - \eta \nabla_{\theta_g} V",
-    page="adversarial/minimax-game.ipynb",
+    page="adversarial/minimax-game.ipynb#algorithm-1-who-moves-when",
+    unit="",
     right=game.algorithm_1,
     wrong={
         "k counted down and never set again, as the report prints": partial(
@@ -186,7 +187,8 @@ def _play_affine(form: Form, k: int) -> tuple[FloatArray, FloatArray]:
 @row(
     "(4) Optimal discriminator",
     r"D^*(x) = \frac{p_{data}(x)}{p_{data}(x) + p_g(x)}",
-    page="adversarial/optimal-discriminator.ipynb",
+    page="adversarial/optimal-discriminator.ipynb#the-best-answer-at-one-point",
+    unit="",
     right=optimal_discriminator,
     wrong={"p_g over the sum": lambda data, g, *share: optimal_discriminator(g, data, *share)},
 )
@@ -218,7 +220,7 @@ def _best_answer(form: Form) -> Iterator[Case]:
 @row(
     "(5) Least cost of a generator",
     r"C(G) = V(D^*, G) \ge -\log 4,\; \text{equal only for}\; p_g = p_{data}",
-    page="adversarial/global-optimum.ipynb",
+    page="adversarial/global-optimum.ipynb#why-log-4-is-the-least",
     right=minimax.generator_cost,
     wrong={
         "-log 4 for every G, as (5) reads without its condition": lambda p_data, p_g: np.full(
@@ -255,7 +257,7 @@ def _mixture(weight: float) -> LogDensity:
 @row(
     "(6) Cost of a generator",
     r"C(G) = 2 D_{JS}(p_{data} \Vert p_g) - \log 4",
-    page="adversarial/global-optimum.ipynb",
+    page="adversarial/global-optimum.ipynb#from-the-cost-to-the-jensenshannon-divergence",
     right=_either(minimax.generator_cost, minimax.generator_cost_density),
     wrong={
         "JSD without the 2": lambda *pair: _js(*pair) - _LOG_4,

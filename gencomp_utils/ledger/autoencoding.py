@@ -14,7 +14,8 @@ from gencomp_utils.divergences import kl_divergence_gaussian
 from gencomp_utils.evidence import Gaussian, LinearGaussian, kl_of_gaussians
 from gencomp_utils.ledger.core import Case, Form, at_most, exact, row, sampled
 
-_row = partial(row, page="autoencoding/evidence-lower-bound.ipynb")
+_PAGE = "autoencoding/evidence-lower-bound.ipynb#"
+_TIGHTER = "autoencoding/tighter-bounds.ipynb#"
 _SIZES = ((1, 1), (2, 2), (2, 3), (3, 5))
 _Model = tuple[str, LinearGaussian, FloatArray, Gaussian]
 
@@ -59,9 +60,11 @@ def _kl_to_posterior(model: LinearGaussian, x: FloatArray, q: Gaussian) -> Float
     return kl_of_gaussians(q, model.posterior(x))
 
 
-@_row(
+@row(
     "(9) Posterior of the code",
     r"p(z \mid x) = \frac{p(x \mid z)\, p(z)}{p(x)}",
+    page=_PAGE + "the-posterior-and-a-stand-in-for-it",
+    unit="",
     right=LinearGaussian.posterior,
     wrong={"the prior in its place": lambda model, x: model.prior},
 )
@@ -77,10 +80,11 @@ def _posterior(form: Form) -> Iterator[Case]:
             yield exact(name, found, by_bayes, 1e-9)
 
 
-@_row(
+@row(
     "(10) Divergence from the posterior",
     r"D_{KL}(q \Vert p(z \mid x)) ="
     r" \mathbb E_q[\log q(z)] - \mathbb E_q[\log p(x, z)] + \log p(x)",
+    page=_PAGE + "the-posterior-and-a-stand-in-for-it",
     right=_kl_to_posterior,
     wrong={
         "without log p(x)": lambda m, x, q: _kl_to_posterior(m, x, q) - m.evidence.log_density(x)
@@ -92,9 +96,10 @@ def _expansion(form: Form) -> Iterator[Case]:
         yield exact(f"500 pairs of q and x, {size}", form(model, x, q), expanded, 1e-10)
 
 
-@_row(
+@row(
     "(11) Evidence lower bound",
     r"\mathrm{ELBO} = \mathbb E_q[\log p(x, z)] - \mathbb E_q[\log q(z)]",
+    page=_PAGE + "the-bound",
     right=LinearGaussian.elbo,
     wrong={"sign of the entropy term": lambda m, x, q: m.elbo(x, q) - 2.0 * q.entropy()},
 )
@@ -108,9 +113,10 @@ def _bound(form: Form) -> Iterator[Case]:
         yield sampled(f"draws of z, {size}", found[0], estimate)
 
 
-@_row(
+@row(
     "(12) The evidence is the bound and its gap",
     r"\log p(x) = \mathrm{ELBO} + D_{KL}(q \Vert p(z \mid x))",
+    page=_PAGE + "the-bound",
     right=lambda model, x, q: model.elbo(x, q) + _kl_to_posterior(model, x, q),
     wrong={"sign of the KL": lambda m, x, q: m.elbo(x, q) - _kl_to_posterior(m, x, q)},
 )
@@ -129,9 +135,10 @@ def _bound_to_evidence(model: LinearGaussian, x: FloatArray, q: Gaussian) -> Flo
     return model.expected_log_likelihood(x, q) - kl_of_gaussians(q, model.evidence)
 
 
-@_row(
+@row(
     "(13) The bound with the KL to the prior",
     r"\mathrm{ELBO} = \mathbb E_q[\log p(x \mid z)] - D_{KL}(q(z \mid x) \Vert p(z))",
+    page=_PAGE + "two-terms-that-pull-apart",
     right=LinearGaussian.elbo,
     wrong={
         "KL to p(x), as the report prints": _bound_to_evidence,
@@ -143,10 +150,11 @@ def _bound_to_prior(form: Form) -> Iterator[Case]:
         yield exact(f"(11), {size}", form(model, x, q), _bound_by_quadrature(model, x, q), 1e-10)
 
 
-@_row(
+@row(
     "(+) Importance-weighted bound",
     r"\mathbb E \log \frac1k \sum_{j=1}^k \frac{p(x, z_j)}{q(z_j)} \le \log p(x),"
     r"\; \text{rising with}\; k",
+    page=_TIGHTER + "more-draws-a-tighter-bound",
     right=evidence.importance_weighted_bound,
     wrong={
         "no −log k": partial(logsumexp, axis=-1),
@@ -179,10 +187,12 @@ def _scale_detached(*at: Any) -> tuple[FloatArray, FloatArray]:
     return by_mean, np.broadcast_to(1.0 / std, noise.shape)
 
 
-@_row(
+@row(
     "(+) Reparametrised gradient",
     r"\nabla_{\mu, \sigma}\, \mathbb E_q[\log p(x, z)] ="
     r" \mathbb E_\varepsilon[\nabla_{\mu, \sigma} \log p(x, \mu + \sigma \varepsilon)]",
+    page=_PAGE + "gradients-through-chance",
+    unit="",
     right=evidence.reparametrised_gradients,
     wrong={"scale detached": _scale_detached},
 )
@@ -202,9 +212,10 @@ def _reparametrised_gradient(form: Form) -> Iterator[Case]:
         yield sampled(f"by {name}, from draws", found[:, i].mean(), known)
 
 
-@_row(
+@row(
     "(+) The mean KL in two parts",
     r"\tfrac1n \sum_i D_{KL}(q(z \mid x_i) \Vert p(z)) = I(x; z) + D_{KL}(q(z) \Vert p(z))",
+    page=_TIGHTER + "what-the-kl-is-made-of",
     right=evidence.mean_kl_in_two,
     wrong={"without I": lambda *codes: (0.0, evidence.mean_kl_in_two(*codes)[1])},
 )

@@ -26,6 +26,8 @@ class Case:
         What is compared, in words; how far the two sides lie apart, 0 or more; how far they may.
     sampled
         Whether one side is a Monte Carlo estimate, and the tolerance 4 of its standard errors.
+    off
+        How far they lie apart in the unit of the quantity, where the residual is relative to it.
 
     Examples
     --------
@@ -37,6 +39,7 @@ class Case:
     residual: float
     tolerance: float
     sampled: bool = False
+    off: float = math.nan
 
     @property
     def ratio(self) -> float:
@@ -57,12 +60,14 @@ class Row:
     title, statement
         The report's number and a name, and what holds, in LaTeX without dollars.
     page
-        Path of the chapter that derives it, from the folder ``book``.
+        Path of the chapter that derives it, from the folder ``book``, and the section.
     right, wrong
         What the package computes, and wrong forms of it by name, called like `right`.
     check
         Gives the cases of a form. Seeds and tolerances are fixed inside, so that every form meets
         the same ones.
+    unit
+        What the quantity is measured in, if in anything.
     """
 
     title: str
@@ -71,10 +76,17 @@ class Row:
     right: Form
     wrong: Mapping[str, Form]
     check: Check
+    unit: str = "nats"
 
 
 def row(
-    title: str, statement: str, *, page: str, right: Form, wrong: Mapping[str, Form]
+    title: str,
+    statement: str,
+    *,
+    page: str,
+    right: Form,
+    wrong: Mapping[str, Form],
+    unit: str = "nats",
 ) -> Callable[[Check], Row]:
     """Make the check that follows a row, with all else that a :class:`Row` holds.
 
@@ -87,7 +99,7 @@ def row(
     >>> verify(double).passes
     True
     """
-    return partial(Row, title, statement, page, right, wrong)
+    return partial(Row, title, statement, page, right, wrong, unit=unit)
 
 
 @dataclass(frozen=True)
@@ -155,20 +167,21 @@ def exact(name: str, left: ArrayLike, right: ArrayLike, tolerance: float = 1e-12
     0.25
     """
     left, right = np.asarray(left, dtype=np.float64), np.asarray(right, dtype=np.float64)
-    gap = np.abs(left - right) / (1.0 + np.abs(right))
-    return Case(name, residual=float(gap.max()), tolerance=tolerance)
+    gap = np.abs(left - right)
+    relative = float((gap / (1.0 + np.abs(right))).max())
+    return Case(name, relative, tolerance, off=float(gap.max()))
 
 
 def at_most(name: str, left: ArrayLike, right: ArrayLike, tolerance: float = 1e-12) -> Case:
     """Check left <= right elementwise; the residual is the largest excess."""
     excess = np.maximum(np.asarray(left) - np.asarray(right), 0.0)
-    return Case(name, residual=float(excess.max()), tolerance=tolerance)
+    return Case(name, float(excess.max()), tolerance, off=float(excess.max()))
 
 
 def sampled(name: str, value: SupportsFloat, estimate: Estimate) -> Case:
     """Compare a number with a Monte Carlo estimate of it: within 4 standard errors."""
     gap = abs(float(value) - estimate.value)
-    return Case(name, gap, tolerance=4.0 * estimate.standard_error + 1e-12, sampled=True)
+    return Case(name, gap, 4.0 * estimate.standard_error + 1e-12, sampled=True, off=gap)
 
 
 def distributions(rng: np.random.Generator, *shape: int) -> FloatArray:

@@ -23,13 +23,13 @@ from gencomp_utils.divergences import (
 )
 from gencomp_utils.ledger.core import Case, Form, at_most, distributions, exact, row, sampled
 
-_PAGE = "distance/entropy-and-kl.ipynb"
+_PAGE = "distance/entropy-and-kl.ipynb#"
 
 
 @row(
     "(H) Entropy",
     r"H(p) = -\sum_i p_i \log p_i",
-    page=_PAGE,
+    page=_PAGE + "entropy",
     right=entropy,
     wrong={
         "no minus, as the report prints": lambda p: -entropy(p),
@@ -60,7 +60,7 @@ def _sampler(p: FloatArray) -> Sampler:
 @row(
     "(1) Kullback–Leibler divergence",
     r"D_{KL}(p \Vert q) = \sum_i p_i \log \frac{p_i}{q_i}",
-    page=_PAGE,
+    page=_PAGE + "the-price-of-a-wrong-belief",
     right=kl_divergence,
     wrong={"p and q swapped": lambda p, q: kl_divergence(q, p)},
 )
@@ -89,7 +89,7 @@ def _kl(form: Form) -> Iterator[Case]:
     "(1) Kullback–Leibler divergence of Gaussians",
     r"D_{KL} = \log \frac{\sigma_q}{\sigma_p}"
     r" + \frac{\sigma_p^2 + (\mu_p - \mu_q)^2}{2 \sigma_q^2} - \frac12",
-    page=_PAGE,
+    page=_PAGE + "two-gaussians-three-ways",
     right=kl_divergence_gaussian,
     wrong={"p and q swapped": lambda *pair: kl_divergence_gaussian(*pair[2:], *pair[:2])},
 )
@@ -161,7 +161,7 @@ def _folded(log_density: LogDensity) -> LogDensity:
 @row(
     "(1) Kullback–Leibler divergence under a map",
     r"D_{KL}(p_Y \Vert q_Y) = D_{KL}(p_X \Vert q_X),\; p_Y(y) = p_X(x) \tfrac{dx}{dy}",
-    page=_PAGE,
+    page=_PAGE + "new-units-new-entropy-the-same-kl",
     right=_mapped,
     wrong={
         "Jacobian left out": _without_jacobian,
@@ -179,7 +179,7 @@ def _kl_under_a_map(form: Form) -> Iterator[Case]:
     slope = quad(lambda x: p.pdf(x) * _LOGISTIC.log_slope(x), -9.0, 9.0)[0]
     coarse = form(_folded(p.logpdf), _folded(q.logpdf), _IDENTITY, 0.0, 9.0)
     yield exact("entropy moves by the mean of log dy/dx", after, p.entropy() + slope, 1e-9)
-    yield at_most("smaller for y = |x|", coarse, kl)
+    yield at_most("smaller for y = abs(x)", coarse, kl)
 
 
 def _kls_to_mixture(p: FloatArray, q: FloatArray) -> Any:
@@ -190,7 +190,7 @@ def _kls_to_mixture(p: FloatArray, q: FloatArray) -> Any:
     "(2) Jensen–Shannon divergence",
     r"D_{JS}(p \Vert q) = \tfrac12 D_{KL}(p \Vert m)"
     r" + \tfrac12 D_{KL}(q \Vert m),\; m = \tfrac12 (p + q)",
-    page="distance/jensen-shannon.ipynb",
+    page="distance/jensen-shannon.ipynb#meeting-in-the-middle",
     right=js_divergence,
     wrong={
         "a missing ½": _kls_to_mixture,

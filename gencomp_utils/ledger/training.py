@@ -16,14 +16,14 @@ from gencomp_utils.metrics.bounds import elbo
 from gencomp_utils.models.base import as_unit
 from gencomp_utils.models.vae import RMSPROP_EPSILON, VAE, VAEConfig, vae_loss
 
-_PAGE = "mnist/vae.ipynb"
+_PAGE = "mnist/vae.ipynb#"
 
 
 @row(
     "(7) Loss of a VAE",
     r"\mathcal L = -\mathbb E_{q}[\log p(x \mid z)] + D_{KL}(q(z \mid x) \Vert p(z))"
     r" = -\mathrm{ELBO}",
-    page=_PAGE,
+    page=_PAGE + "the-loss-term-by-term",
     right=vae_loss,
     wrong={
         "KL averaged over dimensions": lambda *at: (vae_loss(*at)[0], vae_loss(*at)[1] / 3),
@@ -81,7 +81,8 @@ def _steps_by_hand(
     "(8) Gradient step, by RMSprop",
     r"\theta \leftarrow \theta - \eta\, g / (\sqrt v + \epsilon),\;"
     r" v \leftarrow \rho v + (1 - \rho) g^2",
-    page=_PAGE,
+    page=_PAGE + "the-step",
+    unit="",
     right=lambda theta, g, config: _steps(theta, g, config.optimizer),
     wrong={
         "ε inside the root": partial(_steps_by_hand, in_root=True),

@@ -3,6 +3,7 @@
 from gencomp_utils.metrics.bounds import elbo, importance_weighted, log_evidence_grid
 from gencomp_utils.metrics.samples import (
     Reference,
+    copy_limits,
     frechet_distance,
     nearest,
     precision_recall,

@@ -149,6 +149,40 @@ def nearest(images: Tensor, among: Tensor) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(least), torch.from_numpy(index)
 
 
+def copy_limits(distances: Tensor, digits: Tensor, rate: float = 0.01) -> Tensor:
+    """Give for each digit the distance below which a sample is near enough to be called a copy.
+
+    Parameters
+    ----------
+    distances, digits
+        Of held-out images, shape (n,): to the nearest training image, and which digit each shows.
+        They should be as smooth as the samples are: for a VAE, decoded test images.
+    rate
+        Chance of a false alarm that is allowed, more than 0 and less than 1.
+
+    Returns
+    -------
+    Tensor, shape (10,)
+        The k-th least distance of a digit's m images, where k is ``rate * (m + 1)`` rounded down:
+        one more of them would be nearer with a chance of k / (m + 1). NaN, below which nothing
+        lies, where m is too small for k to be 1.
+
+    Examples
+    --------
+    >>> distances, digits = torch.arange(40.0), torch.arange(40) % 10
+    >>> copy_limits(distances, digits, rate=0.5)[:3]  # 0, 10, 20, 30; 1, 11, 21, 31; and so on
+    tensor([10., 11., 12.])
+    """
+    if not 0 < rate < 1:
+        raise ValueError(f"rate is {rate}, but must be more than 0 and less than 1")
+    limits = torch.full((10,), torch.nan, dtype=distances.dtype)
+    for digit in range(10):
+        own = distances[digits == digit].sort().values
+        if k := int(rate * (len(own) + 1)):
+            limits[digit] = own[k - 1]
+    return limits
+
+
 def _flat(images: Tensor) -> np.ndarray:
     pixels: np.ndarray = images.cpu().flatten(1).float().div_(255).numpy()
     return pixels

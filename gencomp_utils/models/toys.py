@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gencomp_utils.models.base import initialise
 
@@ -34,3 +34,39 @@ def fully_connected(widths: Sequence[int], generator: torch.Generator) -> nn.Seq
     network = nn.Sequential(*layers[:-1])
     initialise(network, generator)
     return network
+
+
+class SideBySide(nn.Module):
+    """Networks of one shape, each for its own slice of the input, run together to save time.
+
+    Takes inputs of shape (networks, batch, inputs). A loss that is a mean over all of them gives
+    each network its own gradient, divided by their number, which Adam's steps don't notice.
+
+    Parameters
+    ----------
+    networks
+        From :func:`fully_connected`, copied; a ValueError if there are none or their widths differ.
+
+    Examples
+    --------
+    >>> weights = torch.Generator().manual_seed(0)
+    >>> games = SideBySide([fully_connected([2, 16, 1], weights) for _ in range(8)])
+    >>> games(torch.zeros(8, 64, 2)).shape
+    torch.Size([8, 64, 1])
+    """
+
+    def __init__(self, networks: Sequence[nn.Sequential]) -> None:
+        super().__init__()
+        shapes = {tuple(weights.shape for weights in net.parameters()) for net in networks}
+        if len(shapes) != 1:
+            raise ValueError(f"networks must have one shape, but have {len(shapes)}")
+        same = list(zip(*(net.parameters() for net in networks), strict=True))
+        self.weights = nn.ParameterList(torch.stack([w.detach().T for w in ws]) for ws in same[::2])
+        self.biases = nn.ParameterList(torch.stack(bs).detach()[:, None] for bs in same[1::2])
+        self._layers = list(zip(self.weights, self.biases, strict=True))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Give outputs of shape (networks, batch, outputs)."""
+        for i, (weights, biases) in enumerate(self._layers):
+            x = torch.baddbmm(biases, torch.tanh(x) if i else x, weights)
+        return x
