@@ -485,6 +485,7 @@ ONE_SHAPE = "means and stds must have one shape (n,), but have "
     ("means", "stds", "message"),
     [
         ([0.0, 1.0], [1.0], ONE_SHAPE + "(2,) and (1,)"),
+        ([0.0], [1.0, 1.0], ONE_SHAPE + "(1,) and (2,)"),
         (0.0, 1.0, ONE_SHAPE + "() and ()"),
         ([[0.0]], [[1.0]], ONE_SHAPE + "(1, 1) and (1, 1)"),
         ([np.nan], [1.0], f"means must be finite, but means[0] is nan; {CHECK}"),
