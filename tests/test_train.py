@@ -29,7 +29,7 @@ def elsewhere(tmp_path, monkeypatch):
         train,
         "RUNS",
         {
-            VAE: train.Recording(train.WEIGHTS, train.OF_VAE),
+            VAE: train.Recording(train.WEIGHTS, (*train.OF_VAE, train.copies)),
             DCGAN: train.Recording(train.SAMPLES),
         },
     )
@@ -56,6 +56,9 @@ def test_what_is_missing_is_recorded_and_what_is_asked_for_is_kept(monkeypatch, 
     assert "0 runs are missing" in capsys.readouterr().out
     call(monkeypatch)
     assert "Training" not in capsys.readouterr().out
+    call(monkeypatch, "--measure", "codes")
+    assert runs.recorded(VAE).metrics == pytest.approx(vae.metrics)
+    assert capsys.readouterr().out.startswith(f"{runs.name(VAE)}: ")
 
 
 # The interruption may come while a file is open; the garbage collector closes it.
