@@ -309,10 +309,11 @@ def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
-    costs = [text for report in reports for name, text in report.user_properties if name == "cost"]
-    if costs:
-        terminalreporter.section("what chapters cost")
-        terminalreporter.write("".join(f"{cost}\n" for cost in costs))
+    told = [property for report in reports for property in report.user_properties]
+    for kind, title in (("size", "how long chapters are"), ("cost", "what chapters cost")):
+        if texts := [text for name, text in told if name == kind]:
+            terminalreporter.section(title)
+            terminalreporter.write("".join(f"{text}\n" for text in texts))
     if left_out := _left_out(config):
         terminalreporter.section(f"left out: {len(left_out)}, a failure under CI=true")
         for name, reason in left_out:
