@@ -4,14 +4,14 @@ import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 from scipy import stats
 
 from gencomp_utils import runs, verdicts
 from gencomp_utils.models import ClassifierConfig, DCGANConfig, Model, VAEConfig
+from gencomp_utils.runs import Run
 from gencomp_utils.verdicts import Interval, Verdict, judge
 
 Word = Literal["holds", "in part", "fails", "undecided", "not testable here"]
@@ -23,20 +23,9 @@ PRINTED = {
     7: (0.1823, 0.1827),
 }
 SEEDS, PIXELS = range(5), 784
-COPIES = "copies", "copies_asked"
 
 
-class Measured(Protocol):
-    """What a rule asks of a run."""
-
-    def by_epoch(self, key: str) -> np.ndarray:
-        """Give a measurement after each epoch, shape (epochs,)."""
-
-    def at_end(self, key: str) -> float:
-        """Give a measurement of the finished network."""
-
-
-Groups = Mapping[str, Sequence[Any]]
+Groups = Mapping[str, Sequence[Run]]
 
 
 @dataclass(frozen=True)
@@ -211,7 +200,7 @@ def little(some: Groups, *, margin: float = 0.1) -> Finding:
     return Finding(word, found | {"of the whole fall, left": left}, "+.0%")
 
 
-def excess(run: Measured, epoch: int) -> float:
+def excess(run: Run, epoch: int | np.integer[Any]) -> float:
     """Say by what fraction the distance at an epoch, counted from 0, exceeds the least of all.
 
     Examples
@@ -271,40 +260,32 @@ def losses_follow(some: Groups, *, least: float = 0.39) -> Finding:
     return Finding(verdicts.overall([one.word for one in found.values()], any), found)
 
 
-def log_of(run: Measured) -> np.ndarray:
+def log_of(run: Run) -> np.ndarray:
     """Give training and validation loss per pixel by epoch, shape (epochs, 2)."""
     return np.stack([run.by_epoch(key) for key in ("train_loss", "test_loss")], axis=1) / PIXELS
 
 
-def from_printed(some: Groups, group: str, nats: float) -> Finding:
+def like_the_printed_log(some: Groups, *, nats: float = 3.0) -> Finding:
     """Compare a group's logs with the printed one: mean distance, in nats per image."""
+    (group,) = some.values()
     at = [epoch - 1 for epoch in PRINTED]
-    apart = [
-        PIXELS * np.abs(log_of(run)[at] - list(PRINTED.values())).mean() for run in some[group]
-    ]
+    apart = [PIXELS * np.abs(log_of(run)[at] - list(PRINTED.values())).mean() for run in group]
     found = judge(apart, high=nats)
     return Finding(found.word, {"nats from the printed values": found})
 
 
-_LOGGED = partial(
-    claim,
-    threshold="mean distance from the eight printed losses at most {nats:g} nats per image",
-    date="2026-11-23, after a trial with one seed",
-)
-
-
-@_LOGGED("C5a", "The log is the bound over 784", "“loss: 0.1823” (§5.2) is the bound / 784",
-         trained={"β = 1": LOGGED["β = 1"]})  # fmt: skip
-def log_is_bound(some: Groups, *, nats: float = 3.0) -> Finding:
-    """Compare the bound with the log."""
-    return from_printed(some, "β = 1", nats)
-
-
-@_LOGGED("C5b", "The log has a lighter KL", "“loss: 0.1823” (§5.2) weighs the KL by 0.392",
-         trained={"β = 0.392": LOGGED["β = 0.392"]})  # fmt: skip
-def log_is_lighter(some: Groups, *, nats: float = 3.0) -> Finding:
-    """Compare a textbook's weight with the log."""
-    return from_printed(some, "β = 0.392", nats)
+for _number, _name, _weight, _said in (
+    ("C5a", "The log is the bound over 784", "β = 1", "is the bound / 784"),
+    ("C5b", "The log has a lighter KL", "β = 0.392", "weighs the KL by 0.392"),
+):
+    claim(
+        _number,
+        _name,
+        f"“loss: 0.1823” (§5.2) {_said}",
+        threshold="mean distance from the eight printed losses at most {nats:g} nats per image",
+        date="2026-11-23, after a trial with one seed",
+        trained={_weight: LOGGED[_weight]},
+    )(like_the_printed_log)
 
 
 @claim(
@@ -384,7 +365,7 @@ def clusters(some: Groups, *, least: float = 0.9, ahead: float = 0.1) -> Finding
 )
 def new(some: Groups, *, most: float = 0.05) -> Finding:
     """Count copies among the samples of all networks whose weights are kept."""
-    found, asked = (int(sum(run.at_end(key) for run in some["VAEs"])) for key in COPIES)
+    found, asked = (int(runs.at_end(some["VAEs"], key).sum()) for key in ("copies", "copies_asked"))
     exact = stats.binomtest(found, asked).proportion_ci(method="exact")
     share = judge(Interval(found / asked, exact.low, exact.high), high=most)
     return Finding(share.word, {f"called copies, {found} of {asked}": share}, ".1%")
