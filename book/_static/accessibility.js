@@ -8,7 +8,7 @@ document.addEventListener("DOMContentLoaded", () => {
     if (!list.querySelector("[role=listitem]")) list.removeAttribute("role");
   }
   for (const words of document.querySelectorAll(".bd-article p")) {
-    if (/^Figure \d+\. /.test(words.textContent)) words.classList.add("figure-caption");
+    if (/^Figure \d+\. /.test(words.textContent)) words.classList.add("gencomp-caption");
   }
   // Markdown knows one kind of block quote; its first word says which of the book's it is.
   for (const quote of document.querySelectorAll(".bd-article blockquote")) {
