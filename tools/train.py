@@ -20,7 +20,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from gencomp_utils import metrics, runs
 from gencomp_utils.data import Digits, load_mnist
-from gencomp_utils.models import ClassifierConfig, DCGANConfig, Model, VAEConfig
+from gencomp_utils.models import ClassifierConfig, DCGANConfig, Model, VAEConfig, VAEGANConfig
 from gencomp_utils.models.base import split, stream
 from gencomp_utils.models.vae import encode
 from gencomp_utils.training import fingerprint
@@ -164,6 +164,11 @@ RUNS: dict[Model[Any], Recording] = {
     VAEConfig(epochs=30, anneal=True): Recording(WEIGHTS, (*OF_VAE, copies)),
     VAEConfig(latent_dim=20, epochs=30, anneal=True): Recording(WEIGHTS, (*OF_VAE, copies)),
     DCGANConfig(epochs=40): Recording(WEIGHTS),
+    # Both at once.
+    **{
+        VAEGANConfig(seed=seed): Recording(EVERYTHING if seed == 0 else WEIGHTS)
+        for seed in range(3)
+    },
     # What a falling rate does to a DCGAN.
     DCGANConfig(epochs=30, anneal=True): Recording(NUMBERS),
 }

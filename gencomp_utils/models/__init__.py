@@ -31,9 +31,11 @@ from gencomp_utils.models.vae import (
     reparameterize,
     vae_loss,
 )
+from gencomp_utils.models.vaegan import VAEGAN, VAEGANConfig
 
 MODELS: dict[str, type[Model[Any]]] = {
     "vae": VAEConfig,
     "dcgan": DCGANConfig,
     "classifier": ClassifierConfig,
+    "vaegan": VAEGANConfig,
 }

@@ -95,9 +95,17 @@ class Model(ABC, Generic[Network]):
         Images are bytes, shape (n, 28, 28), on the networks' device; losses are left there.
         """
 
+    def pixels(self, network: Network, z: Tensor) -> Tensor:
+        """Turn codes, shape (n, latent_dim), into pixels in [0, 1], shape (n, 1, 28, 28)."""
+        raise NotImplementedError(f"{type(self).__name__} makes no images")
+
+    def codes(self, network: Network, images: Tensor) -> Tensor:
+        """Turn images in bytes into codes, shape (n, latent_dim), by an encoder."""
+        raise NotImplementedError(f"{type(self).__name__} has no encoder")
+
     def sample(self, network: Network, z: Tensor) -> Tensor:
         """Turn draws from N(0, I), shape (n, latent_dim), into bytes, shape (n, 28, 28)."""
-        raise NotImplementedError(f"{type(self).__name__} makes no images")
+        return as_bytes(in_blocks(network, partial(self.pixels, network), z))
 
     def measure(self, network: Network, images: Tensor, labels: Tensor, epoch: int) -> Measured:
         """Measure the network on test images after an epoch; by default nothing."""

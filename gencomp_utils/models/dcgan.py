@@ -32,23 +32,25 @@ class DCGANGenerator(nn.Module):
         generator: torch.Generator,
         batch_norm: bool = True,
         weight_std: float | None = 0.02,
+        channels: tuple[int, int, int] = (256, 96, 48),
     ) -> None:
         if latent_dim < 1:
             raise ValueError(f"latent_dim is {latent_dim}, but must be at least 1")
         super().__init__()
+        first, second, third = channels
         with torch.random.fork_rng(devices=[]):  # layers draw weights that are replaced below
             self.layers = nn.Sequential(
                 nn.Unflatten(1, (latent_dim, 1, 1)),
-                nn.ConvTranspose2d(latent_dim, 256, 4, bias=not batch_norm),  # 256 × 4 × 4
-                _normalised(256, batch_norm),
+                nn.ConvTranspose2d(latent_dim, first, 4, bias=not batch_norm),  # 256 × 4 × 4
+                _normalised(first, batch_norm),
                 nn.ReLU(),
-                nn.ConvTranspose2d(256, 96, 3, stride=2, padding=1, bias=not batch_norm),
-                _normalised(96, batch_norm),  # 96 × 7 × 7
+                nn.ConvTranspose2d(first, second, 3, stride=2, padding=1, bias=not batch_norm),
+                _normalised(second, batch_norm),  # 96 × 7 × 7
                 nn.ReLU(),
-                nn.ConvTranspose2d(96, 48, 4, stride=2, padding=1, bias=not batch_norm),
-                _normalised(48, batch_norm),  # 48 × 14 × 14
+                nn.ConvTranspose2d(second, third, 4, stride=2, padding=1, bias=not batch_norm),
+                _normalised(third, batch_norm),  # 48 × 14 × 14
                 nn.ReLU(),
-                nn.ConvTranspose2d(48, 1, 4, stride=2, padding=1),  # 1 × 28 × 28
+                nn.ConvTranspose2d(third, 1, 4, stride=2, padding=1),  # 1 × 28 × 28
                 nn.Tanh(),
             )
         self.latent_dim = latent_dim
@@ -79,20 +81,22 @@ class DCGANDiscriminator(nn.Module):
         generator: torch.Generator,
         batch_norm: bool = True,
         weight_std: float | None = 0.02,
+        channels: tuple[int, int, int] = (48, 96, 192),
     ) -> None:
         super().__init__()
+        first, second, third = channels
         with torch.random.fork_rng(devices=[]):  # layers draw weights that are replaced below
             self.layers = nn.Sequential(
-                nn.Conv2d(1, 48, 4, stride=2, padding=1),  # 48 × 14 × 14
+                nn.Conv2d(1, first, 4, stride=2, padding=1),  # 48 × 14 × 14
                 nn.LeakyReLU(0.2),
-                nn.Conv2d(48, 96, 4, stride=2, padding=1, bias=not batch_norm),  # 96 × 7 × 7
-                _normalised(96, batch_norm),
+                nn.Conv2d(first, second, 4, stride=2, padding=1, bias=not batch_norm),
+                _normalised(second, batch_norm),  # 96 × 7 × 7
                 nn.LeakyReLU(0.2),
-                nn.Conv2d(96, 192, 3, stride=2, padding=1, bias=not batch_norm),  # 192 × 4 × 4
-                _normalised(192, batch_norm),
+                nn.Conv2d(second, third, 3, stride=2, padding=1, bias=not batch_norm),
+                _normalised(third, batch_norm),  # 192 × 4 × 4
                 nn.LeakyReLU(0.2),
                 nn.Flatten(),
-                nn.Linear(192 * 4 * 4, 1),
+                nn.Linear(third * 4 * 4, 1),
             )
         base.initialise(self, generator, weight_std)
 
@@ -183,6 +187,7 @@ class DCGANConfig(Model[DCGANGenerator]):
                     base.anneal(optimizer, self.learning_rate, done)
             yield next(steps)
 
-    def sample(self, network: DCGANGenerator, z: Tensor) -> Tensor:
-        """Turn noise into images of 8 bits, as real ones are."""
-        return base.as_bytes(base.in_blocks(network, lambda block: (network(block) + 1) / 2, z))
+    def pixels(self, network: DCGANGenerator, z: Tensor) -> Tensor:
+        """Turn noise into pixels in [0, 1]."""
+        images: Tensor = (network(z) + 1) / 2
+        return images

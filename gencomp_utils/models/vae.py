@@ -171,9 +171,13 @@ class VAEConfig(Model[VAE]):
             base.descend(optimizer, loss)
             yield torch.stack([loss.detach(), kl.detach().mean()])
 
-    def sample(self, network: VAE, z: Tensor) -> Tensor:
-        """Give the means of p(x|z) as bytes, not draws from it."""
-        return base.as_bytes(decode(network, z))
+    def pixels(self, network: VAE, z: Tensor) -> Tensor:
+        """Give the means of p(x|z), not draws from it."""
+        return torch.sigmoid(network.decode(z))
+
+    def codes(self, network: VAE, images: Tensor) -> Tensor:
+        """Give the means of q(z|x), on the CPU."""
+        return encode(network, images)[0]
 
     def measure(self, network: VAE, images: Tensor, labels: Tensor, epoch: int) -> Measured:
         """Measure (7) and its KL, nats per image, with one draw of z for each."""
