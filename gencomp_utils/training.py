@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from gencomp_utils.models.base import Model, State
 from gencomp_utils.progress import progress
@@ -134,6 +135,24 @@ def seconds_a_step(
     started = time.perf_counter()
     torch.stack(list(islice(steps, _TRIED_STEPS))).sum().item()
     return (time.perf_counter() - started) / _TRIED_STEPS
+
+
+def multiply_adds(config: Model[Any]) -> float:
+    """Count the multiply-adds of one training step, forward and backward, for each of its images.
+
+    Convolutions and matrix products are counted, activations and the optimiser's work are not.
+
+    Examples
+    --------
+    >>> from gencomp_utils.models import VAEConfig
+    >>> multiply_adds(VAEConfig(batch_size=1)) > 1e6
+    True
+    """
+    shown = next(size for size in count(config.batch_size) if config.steps(size) == 1)
+    images, labels = torch.zeros((shown, 28, 28), dtype=torch.uint8), torch.zeros(shown).long()
+    with FlopCounterMode(display=False) as counted:
+        next(epoch_steps(start(config), config, images, labels, epoch=0))
+    return float(counted.get_total_flops()) / 2 / shown
 
 
 def fastest_device() -> str:
