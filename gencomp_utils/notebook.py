@@ -115,12 +115,12 @@ def source(*objects: Callable[..., Any]) -> None:
     say(f"On GitHub: {', '.join(links)}.")
 
 
-def show(fig: Figure, *, alt: str = "", caption: str = "") -> None:
+def show(fig: Figure, *, alt: str = "") -> None:
     """Display a figure with its alternative text, which says what is to be seen.
 
     A chapter's own figure brings its text (:func:`~gencomp_utils.figures.shared.described`); of
-    another, `alt` is it. A `caption` is displayed below; chapters have theirs in the Markdown cell
-    that follows. A ValueError without an `alt`.
+    another, `alt` is it; a ValueError without either. The caption stands in the Markdown cell that
+    follows.
 
     Examples
     --------
@@ -132,8 +132,6 @@ def show(fig: Figure, *, alt: str = "", caption: str = "") -> None:
     alt = alt or str(fig.get_label())
     _require_text(alt=alt)
     display(_figure(fig, alt))
-    if caption:
-        display(Markdown(caption))
 
 
 def player(
@@ -142,7 +140,6 @@ def player(
     *,
     label: str,
     alt: str | Callable[[Any], str] = "",
-    caption: str = "",
     text: Callable[[Any], str] = str,
     start: int = 0,
 ) -> None:
@@ -156,8 +153,8 @@ def player(
         What the slider runs through, 1 to 60 of them.
     label
         What the slider changes, such as ``"Epoch"``.
-    alt, caption
-        As for :func:`show`; `alt` may be a function of the value.
+    alt
+        As for :func:`show`; it may be a function of the value.
     text
         A value as the reader sees it beside the slider.
     start
@@ -204,8 +201,6 @@ def player(
         data=data,
     )
     display(HTML(filled.rstrip()))
-    if caption:
-        display(Markdown(caption))
 
 
 def live(draw: Callable[..., Figure], **sliders: tuple[float, float, float, float]) -> None:

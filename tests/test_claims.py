@@ -1,13 +1,14 @@
 """The report's claims: made-up runs that must pass each rule, and others that must not."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
 
 from gencomp_utils import claims, runs
 from gencomp_utils.claims import CLAIMS
+from gencomp_utils.models import DCGANConfig, Model, VAEConfig
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,6 +17,7 @@ class MadeUp:
 
     epochs: Mapping[str, Sequence[float]] = field(default_factory=dict)
     end: Mapping[str, float] = field(default_factory=dict)
+    config: Model | None = None
 
     def by_epoch(self, key: str) -> np.ndarray:
         return np.array(self.epochs[key], dtype=float)
@@ -90,6 +92,41 @@ def copies(found: int) -> dict:
     return {"VAEs": [MadeUp(end={"copies": found, "copies_asked": 200})] * 4}
 
 
+def sharp(gan: float, plane: float, long: float) -> dict:
+    groups = {"DCGAN": gan, "2-D": plane, "20-D": long}
+    real = [MadeUp(end={"real_sharpness": 0.3})]
+    return {name: seeds(sharpness=value) for name, value in groups.items()} | {"real": real}
+
+
+def ranks(nine: float, seven: float) -> dict:
+    some = [MadeUp(end={"rank_4_9": nine, "rank_1_7": seven, "doubtful": 0.1})] * 4
+    return {"VAEs": some, "DCGAN": some, "real": [MadeUp(end={"real_doubtful": 0.01})]}
+
+
+def falls(gan: Sequence[float], vae: Sequence[float], swapped: bool = False) -> dict:
+    """Distances by epoch, of networks as heavy as they are, or with the weights exchanged."""
+    heavy, light = (VAEConfig(), DCGANConfig()) if swapped else (DCGANConfig(), VAEConfig())
+    made = {
+        "DCGAN": [replace(run, config=heavy) for run in seeds(frechet_distance=gan)],
+        "20-D": [replace(run, config=light) for run in seeds(frechet_distance=vae)],
+    }
+    return made
+
+
+def rebuilding(error: float, seconds: float) -> dict:
+    gans = seeds(3, inverted_error=error, inverted_seconds=seconds)
+    return {"DCGAN": gans, "20-D": [MadeUp(end={"rebuilt_error": 10, "rebuilt_seconds": 0.001})]}
+
+
+def combined(sharpness: float, error: float) -> dict:
+    return {
+        "VAE/GAN": seeds(3, sharpness=sharpness, rebuilt_error=error),
+        "20-D": seeds(3, sharpness=0.1),
+        "DCGAN": seeds(3, inverted_error=20.0),
+        "real": [MadeUp(end={"real_sharpness": 0.3})],
+    }
+
+
 UP, DOWN = list(np.linspace(1, 5, 20)), list(np.linspace(5, 1, 20))
 MADE_UP = [
     ("C1", dcgans(0.9, 0.7), "holds"),
@@ -115,6 +152,24 @@ MADE_UP = [
     ("C7", votes(0.5, 0.45), "fails"),
     ("C8", copies(2), "holds"),
     ("C8", copies(40), "fails"),
+    ("C9", sharp(0.29, 0.03, 0.1), "holds"),
+    ("C9", sharp(0.1, 0.3, 0.3), "fails"),
+    ("C9", sharp(0.9, 0.25, 0.28), "fails"),
+    ("C9", sharp(0.5, 0.03, 0.25), "in part"),
+    ("C10", ranks(1, 2), "holds"),
+    ("C10", ranks(2, 9), "in part"),
+    ("C10", ranks(7, 9), "fails"),
+    ("C11", falls([5, 4, 3, 1], [5, 1, 1, 1]), "holds"),
+    ("C11", falls([5, 1, 1, 1], [5, 4, 3, 1]), "in part"),
+    ("C11", falls([5, 1, 1, 1], [5, 4, 3, 1], swapped=True), "fails"),
+    ("C11", falls([5, 1, 1, 1], [5, 4, 3, 3]), "fails"),
+    ("C11", falls([5, 4, 3, 3], [5, 4, 3, 1]), "holds"),
+    ("C12", rebuilding(50, 1), "holds"),
+    ("C12", rebuilding(12, 1), "in part"),
+    ("C12", rebuilding(12, 0.001), "fails"),
+    ("C13", combined(0.28, 10), "holds"),
+    ("C13", combined(0.28, 30), "in part"),
+    ("C13", combined(0.02, 30), "fails"),
 ]  # fmt: skip
 
 

@@ -277,12 +277,11 @@ def test_the_helpers_need_no_torch():
     run([sys.executable, "-c", code], ROOT)
 
 
-def test_a_figure_has_alt_text_and_a_caption_below(shown):
-    notebook.show(draw(), alt='A line from "0" to 1 < 2.', caption="**Figure 1.** A line.")
-    figure, caption = shown
+def test_a_figure_has_alt_text(shown):
+    notebook.show(draw(), alt='A line from "0" to 1 < 2.')
+    (figure,) = shown
     assert 'alt="A line from &quot;0&quot; to 1 &lt; 2."' in figure.data
     assert 'width="288"' in figure.data, "three inches of 96 pixels"
-    assert caption.data == "**Figure 1.** A line."
 
 
 @pytest.mark.parametrize("words", [{}, {"alt": ""}, {"alt": " "}])
@@ -313,7 +312,6 @@ def test_a_player_has_a_frame_with_its_own_words_for_each_value(shown):
         [0.0, 0.5, 1.0],
         label="Slope",
         alt=lambda value: f"A line to {value}.",
-        caption="**Figure 1.** A line turns.",
         text=lambda value: f"{value:.1f}",
         start=1,
     )
@@ -328,7 +326,7 @@ def test_a_player_has_a_frame_with_its_own_words_for_each_value(shown):
 
 
 def test_frames_are_small_pictures_of_one_size(shown):
-    notebook.player(draw, [0.0, 1.0], label="Slope", alt="A line.", caption="A line.")
+    notebook.player(draw, [0.0, 1.0], label="Slope", alt="A line.")
     pictures = [image_of("base64," + frame) for frame in frames_of(shown[0])["frames"]]
     assert pictures[0].size == pictures[1].size
     assert all(picture.mode == "P" for picture in pictures)
@@ -336,27 +334,27 @@ def test_frames_are_small_pictures_of_one_size(shown):
 
 
 def test_a_player_asks_for_nothing_from_outside(shown):
-    notebook.player(draw, [0.0, 1.0], label="Slope", alt="A line.", caption="A line.")
+    notebook.player(draw, [0.0, 1.0], label="Slope", alt="A line.")
     assert "http" not in shown[0].data
 
 
 def test_words_cannot_end_the_players_script(shown):
-    notebook.player(draw, [0, 1], label="</script>", alt="</script>", caption="A line.")
+    notebook.player(draw, [0, 1], label="</script>", alt="</script>")
     assert shown[0].data.count("</script>") == 1
 
 
 def test_two_players_on_a_page_have_ids_of_their_own(shown):
     for label in ("Slope", "Angle"):
         alt = f"A line for {label}."
-        notebook.player(draw, [0.0, 1.0], label=label, alt=alt, caption="A line.")
-    ids = [re.search(r'id="(player-\w+)"', player.data)[1] for player in shown[::2]]
+        notebook.player(draw, [0.0, 1.0], label=label, alt=alt)
+    ids = [re.search(r'id="(player-\w+)"', player.data)[1] for player in shown]
     assert ids[0] != ids[1]
 
 
 def test_equal_players_on_a_page_have_ids_of_their_own(shown):
     for _ in range(3):
-        notebook.player(draw, [0.0, 1.0], label="Slope", alt="A line.", caption="A line.")
-    pages = [player.data for player in shown[::2]]
+        notebook.player(draw, [0.0, 1.0], label="Slope", alt="A line.")
+    pages = [player.data for player in shown]
     ids = [re.search(r'id="(player-\w+)"', page)[1] for page in pages]
     assert len(set(ids)) == 3
     rest = {page.replace(name, "id") for page, name in zip(pages, ids, strict=True)}
@@ -376,7 +374,7 @@ def test_equal_players_on_a_page_have_ids_of_their_own(shown):
     ],
 )
 def test_a_player_that_could_not_be_used_is_refused(change, message, shown):
-    arguments = {"values": [0, 1], "label": "Slope", "alt": "A line.", "caption": "A line."}
+    arguments = {"values": [0, 1], "label": "Slope", "alt": "A line."}
     arguments |= change
     with pytest.raises(ValueError, match=message):
         notebook.player(draw, arguments.pop("values"), **arguments)
@@ -410,12 +408,10 @@ def test_sliders_are_for_live_kernels_only(shown, monkeypatch):
 def tab(browser, shown):
     """A page with two equal players."""
     for _ in range(2):
-        notebook.player(
-            draw, [0.0, 0.5, 1.0], label="Slope", alt="A line to {}.".format, caption="A line."
-        )
+        notebook.player(draw, [0.0, 0.5, 1.0], label="Slope", alt="A line to {}.".format)
     tab = browser.new_page()
     tab.clock.install()
-    tab.set_content("".join(output.data for output in shown[::2]))
+    tab.set_content("".join(output.data for output in shown))
     yield tab
     tab.close()
 
