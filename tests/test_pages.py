@@ -243,6 +243,21 @@ def test_figures_have_the_paper_of_their_theme_and_ink_that_stands_out(view):
         assert abs(grey - paper).max() > 100, f"nothing stands out: {shown}"
 
 
+def test_a_term_shows_its_entry_of_the_glossary_to_whoever_gets_there_by_keyboard(view, site):
+    terms = view.tab.locator("main a[href*='glossary.html#']:visible")
+    if view.page == "book/appendix/glossary" or not terms.count():
+        return
+    term = terms.first
+    entry = urldefrag(term.get_attribute("href")).fragment
+    heading = parse(site / "book/appendix/glossary.html").find(id=entry).find(["h2", "h3"])
+    term.focus()
+    card = view.tab.locator(".tippy-box")
+    card.wait_for(state="visible")
+    assert heading.get_text().removesuffix("#") in card.inner_text()
+    view.tab.keyboard.press("Escape")
+    card.wait_for(state="detached")
+
+
 # Frame players
 
 

@@ -52,6 +52,8 @@ def main() -> int:
         return 0
     if last.get("executed") != key["executed"]:
         shutil.rmtree(BUILD / ".jupyter_cache", ignore_errors=True)
+    # Each build of a page names its cards anew.
+    shutil.rmtree(PAGE.parent / "_static" / "tippy", ignore_errors=True)
     BUILD.mkdir(exist_ok=True)
     STAMP.write_text(json.dumps({"executed": key["executed"]}))
 

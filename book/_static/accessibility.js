@@ -16,3 +16,7 @@ document.addEventListener("DOMContentLoaded", () => {
     quote.classList.add(word ? word[0].toLowerCase() : "quotation");
   }
 });
+// A glossary's card goes as it came: without the mouse.
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") window.tippy?.hideAll();
+});
