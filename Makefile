@@ -58,7 +58,7 @@ lint: $(READY)
 	$(BIN)/mypy
 
 train: $(READY)  ## record the runs that ship with the book and are missing; for an hour: make train MINUTES=60
-	$(BIN)/python tools/train.py $(if $(MINUTES),--minutes $(MINUTES))
+	$(BIN)/python tools/train.py $(if $(MINUTES),--minutes $(MINUTES)) $(if $(DASK),--dask $(DASK))
 
 bench: $(READY)  ## time the training loops beside plain ones, in turns: three minutes
 	$(BIN)/python tools/bench.py

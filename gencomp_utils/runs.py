@@ -153,11 +153,18 @@ def load_or_train(config: Model[Any], device: str | None = None) -> Run:
     return train(config, digits, folder, device)
 
 
-def train(config: Model[Any], digits: Digits, folder: Path, device: str | None = None) -> Run:
+def train(
+    config: Model[Any],
+    digits: Digits,
+    folder: Path,
+    device: str | None = None,
+    after: Callable[[State], None] | None = None,
+) -> Run:
     """Train a run into a folder, or finish the one that was begun there.
 
     A checkpoint is written there after each epoch, atomically, and the run at the end, which is
-    returned as it is read back. Without a `device`, the GPU trains if there is one.
+    returned as it is read back. Without a `device`, the GPU trains if there is one. `after` is
+    called after each checkpoint, and may raise to stop there; then no time is estimated.
 
     Raises
     ------
@@ -174,11 +181,14 @@ def train(config: Model[Any], digits: Digits, folder: Path, device: str | None =
     identity = {"settings": asdict(config), "data": digits.digest}
     state = training.start(config, device, bfloat16)
     checkpoints.resume(state, folder, identity)
-    _announce(config, state, images, labels, bfloat16)
+    if after is None:
+        _announce(config, state, images, labels, bfloat16)
     look = _onlooker(config, *unseen)
     for _ in training.train(state, config, images, labels):
         look(state)
         checkpoints.save(state, folder, identity)
+        if after is not None:
+            after(state)
     run = Run(
         config=config,
         history=state.history,

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,11 +21,11 @@ from scipy.ndimage import gaussian_filter
 from sklearn.decomposition import PCA
 from sklearn.neighbors import KNeighborsClassifier
 
-from gencomp_utils import metrics, runs
+from gencomp_utils import comparison, metrics, runs
 from gencomp_utils.data import Digits, load_mnist
 from gencomp_utils.models import ClassifierConfig, DCGANConfig, Model, VAEConfig, VAEGANConfig
-from gencomp_utils.models.base import split, stream
-from gencomp_utils.models.classifier import features, probabilities
+from gencomp_utils.models.base import State, split, stream
+from gencomp_utils.models.classifier import probabilities
 from gencomp_utils.models.vae import encode
 from gencomp_utils.training import fingerprint
 
@@ -37,7 +38,7 @@ ASKED_FOR_COPIES = 200
 HELD_OUT_STEP = 5
 BLUR = 0.7  # pixels
 DOUBT = 0.5
-INVERTED = 100
+INVERTED = 50
 
 Measure = Callable[[runs.Run, Digits], dict[str, float]]
 
@@ -154,41 +155,28 @@ def real_pairs(run: runs.Run, digits: Digits) -> dict[str, float]:
     return {f"real_{name}": value for name, value in doubtful(seen).items()}
 
 
-def rebuilt(run: runs.Run, digits: Digits) -> dict[str, float]:
-    """Rebuild test images from their encoder's codes.
+def by_encoder(run: runs.Run, digits: Digits) -> dict[str, float]:
+    """Rebuild test images from their encoder's codes; seconds are for one, of one processor."""
+    _, _, images, _ = split(run.config, digits)
+    return rebuilt("encoder", run, images, run.config.codes)
 
-    The squared error is with pixels in [0, 1], the distance in the classifier's features; seconds
-    are one image's, in a thousand, on one core.
-    """
-    network, (_, _, images, _) = run.network(), split(run.config, digits)
+
+def by_descent(run: runs.Run, digits: Digits) -> dict[str, float]:
+    """Rebuild the first test images from codes that are searched for, otherwise likewise."""
+    noise = stream(run.config.seed, "inverted")
+    search = partial(metrics.invert, run.config, generator=noise)
+    return rebuilt("descent", run, torch.tensor(digits.test_images[:INVERTED]), search)
+
+
+def rebuilt(
+    way: str, run: runs.Run, images: torch.Tensor, find: Callable[..., torch.Tensor]
+) -> dict[str, float]:
     started = time.process_time()
-    made = run.config.sample(network, run.config.codes(network, images))
+    codes = find(run.network(), images)
     seconds = (time.process_time() - started) / len(images)
     judge = runs.recorded(ClassifierConfig()).network()
-    apart = features(judge, made) - features(judge, images)
-    return {
-        "rebuilt_error": metrics.squared_error(images, made).mean().item(),
-        "rebuilt_apart": apart.square().sum(dim=1).mean().item(),
-        "rebuilt_sharpness": metrics.sharpness(made).mean().item(),
-        "rebuilt_seconds": seconds,
-    }
-
-
-def inverted(run: runs.Run, digits: Digits) -> dict[str, float]:
-    """Rebuild the first test images from codes that are searched for; measured as by `rebuilt`."""
-    network, images = run.network(), torch.tensor(digits.test_images[:INVERTED])
-    started = time.process_time()
-    z = metrics.invert(run.config, network, images, stream(run.config.seed, "inversion"))
-    seconds = (time.process_time() - started) / len(images)
-    made = run.config.sample(network, z)
-    judge = runs.recorded(ClassifierConfig()).network()
-    apart = features(judge, made) - features(judge, images)
-    return {
-        "inverted_error": metrics.squared_error(images, made).mean().item(),
-        "inverted_apart": apart.square().sum(dim=1).mean().item(),
-        "inverted_sharpness": metrics.sharpness(made).mean().item(),
-        "inverted_seconds": seconds,
-    }
+    found = comparison.rebuilt(run, codes, images, judge) | {"seconds": seconds}
+    return {f"{way}_{name}": value for name, value in found.items()}
 
 
 def real_images(run: runs.Run, digits: Digits) -> dict[str, float]:
@@ -201,7 +189,7 @@ def real_images(run: runs.Run, digits: Digits) -> dict[str, float]:
 
 
 class Recording(NamedTuple):
-    """What of a run is kept in the repository, where 12 MB are allowed in all, and measured."""
+    """What of a run is kept in the repository, where 16 MB are allowed in all, and measured."""
 
     kept: frozenset[str] = frozenset()
     measures: tuple[Measure, ...] = ()
@@ -212,14 +200,14 @@ WEIGHTS = frozenset({"weights"})
 SAMPLES = frozenset({"samples"})
 NUMBERS: frozenset[str] = frozenset()
 OF_VAE = (bounds, codes)
-OF_BOTH = (pairs, rebuilt)
+OF_BOTH = (pairs, by_encoder)
 
 RUNS: dict[Model[Any], Recording] = {
     ClassifierConfig(): Recording(WEIGHTS, (real_images, real_pairs)),
     # The report's settings.
     VAEConfig(): Recording(EVERYTHING, (bounds, evidence, codes, linear_codes, copies, *OF_BOTH)),
-    DCGANConfig(): Recording(EVERYTHING, (pairs, inverted)),
-    VAEConfig(latent_dim=20): Recording(EVERYTHING, (*OF_VAE, copies, *OF_BOTH, inverted)),
+    DCGANConfig(): Recording(EVERYTHING, (pairs, by_descent)),
+    VAEConfig(latent_dim=20): Recording(EVERYTHING, (*OF_VAE, copies, *OF_BOTH, by_descent)),
     # What a DCGAN does without one of its parts, beside the first epochs of the whole.
     DCGANConfig(epochs=3, batch_norm=False): Recording(SAMPLES),
     DCGANConfig(epochs=3, weight_std=None): Recording(SAMPLES),
@@ -227,7 +215,7 @@ RUNS: dict[Model[Any], Recording] = {
     DCGANConfig(epochs=3, saturating=True): Recording(SAMPLES),
     # Other seeds, for intervals.
     **{VAEConfig(seed=seed): Recording(NUMBERS, OF_VAE) for seed in range(1, 5)},
-    **{DCGANConfig(seed=seed): Recording(WEIGHTS, (pairs, inverted)) for seed in (1, 2)},
+    **{DCGANConfig(seed=seed): Recording(WEIGHTS, (pairs, by_descent)) for seed in (1, 2)},
     **{DCGANConfig(seed=seed): Recording(NUMBERS) for seed in (3, 4)},
     **{VAEConfig(latent_dim=20, seed=seed): Recording(NUMBERS, OF_VAE) for seed in range(1, 5)},
     # The report's log (claim C5): its split, a probable batch size, two weights of the KL.
@@ -243,7 +231,7 @@ RUNS: dict[Model[Any], Recording] = {
     ),
     DCGANConfig(epochs=40): Recording(WEIGHTS),
     # Both at once.
-    VAEGANConfig(): Recording(EVERYTHING, (*OF_BOTH, inverted)),
+    VAEGANConfig(): Recording(EVERYTHING, (*OF_BOTH, by_descent)),
     **{VAEGANConfig(seed=seed): Recording(WEIGHTS, OF_BOTH) for seed in (1, 2)},
     # What a falling rate does to a DCGAN.
     DCGANConfig(epochs=30, anneal=True): Recording(NUMBERS),
@@ -263,8 +251,16 @@ def measure_anew(config: Model[Any], name: str, digits: Digits) -> None:
     print(f"{runs.name(config)}: {metrics}")
 
 
-def record(config: Model[Any], recording: Recording, digits: Digits) -> None:
-    run = runs.train(config, digits, WORK / runs.name(config))
+def record(
+    config: Model[Any],
+    recording: Recording,
+    digits: Digits,
+    work: Path | None = None,
+    recorded: Path | None = None,
+    after: Callable[[State], None] | None = None,
+) -> str:
+    """Train, measure and keep a run; return its name."""
+    run = runs.train(config, digits, (work or WORK) / runs.name(config), after=after)
     images, labels, _, _ = split(config, digits)
     kept = recording.kept
     run = replace(
@@ -275,12 +271,13 @@ def record(config: Model[Any], recording: Recording, digits: Digits) -> None:
         losses=run.losses if "losses" in kept else run.losses[:0],
         samples=run.samples if "samples" in kept else run.samples[:, :0],
     )
-    runs.save(run, runs.RECORDED / runs.name(config))
+    runs.save(run, (recorded or runs.RECORDED) / runs.name(config))
     print(f"{runs.name(config)} is recorded: {run.history[-1] | run.metrics}")
+    return runs.name(config)
 
 
-class BudgetSpent(Exception):
-    """The time that was given is over."""
+class BudgetSpent(BaseException):
+    """The time that was given is over; a BaseException, so that nothing on the way takes it."""
 
 
 @contextmanager
@@ -304,13 +301,18 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, help="stop after so long; call again to go on")
     parser.add_argument("--only", default="", help="record runs whose name begins so")
     parser.add_argument("--measure", metavar="NAME", help="measure recorded runs anew, by NAME")
+    parser.add_argument(
+        "--dask",
+        metavar="ADDRESS",
+        help="let this Dask scheduler's workers train, for example tcp://HOST:8786; they need this "
+        "checkout and the data, but no folder in common (CONTRIBUTING.md)",
+    )
     wanted = parser.parse_args()
     digits = load_mnist()
     if wanted.measure:
         for config, recording in RUNS.items():
-            if "weights" in recording.kept and wanted.measure in {
-                m.__name__ for m in recording.measures
-            }:
+            named = {measure.__name__ for measure in recording.measures}
+            if wanted.measure in named and "weights" in recording.kept and runs.is_recorded(config):
                 measure_anew(config, wanted.measure, digits)
         return
     missing = [
@@ -318,15 +320,22 @@ def main() -> None:
         for config in RUNS
         if runs.name(config).startswith(wanted.only) and not runs.is_recorded(config)
     ]
-    done = 0
+    done, spent = 0, False
+    recorded: Iterator[str] = (record(config, RUNS[config], digits) for config in missing)
+    if wanted.dask and missing:
+        from spread import spread  # which needs Dask
+
+        recorded = spread(wanted.dask, {config: RUNS[config] for config in missing}, digits, WORK)
     try:
         with budget(wanted.minutes):
-            for config in missing:
-                record(config, RUNS[config], digits)
+            for _ in recorded:
                 done += 1
     except BudgetSpent:
+        spent = True
         print("The time is over; the next call goes on from the last finished epoch.")
     print(f"{len(missing) - done} runs are missing.")
+    if done < len(missing) and not spent:
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":
