@@ -23,24 +23,44 @@ def balls(real: np.ndarray, fake: np.ndarray, good: np.ndarray, found: np.ndarra
         ax.plot(*points[~inside].T, "x", color=VERMILLION, markersize=4)
         ax.set(aspect="equal", xlim=(-4.5, 4.5), ylim=(-3.2, 3.2), xlabel="first feature")
     axes[0].set_ylabel("second feature")
-    axes[0].set_title("fakes in real balls: precision", fontsize=11)
-    axes[1].set_title("real ones in fake balls: recall", fontsize=11)
+    axes[0].set_title(f"fakes in real balls: precision {good.mean():.3f}", fontsize=10)
+    axes[1].set_title(f"real ones in fake balls: recall {found.mean():.3f}", fontsize=10)
     alt = "Left, balls around two clusters; most fakes lie in the right one, and a clump in none."
     return described(fig, f"{alt} Right, balls around the fakes; the left real cluster is outside.")
 
 
-def sizes(counts: Sequence[int], distances: Mapping[str, Sequence[float]]) -> Figure:
-    """Draw distances, and lines from those of the two largest counts, against 1 / count."""
-    fig, ax = new(height=3.0)
-    x = 1 / np.array(counts)
-    for (name, values), color in zip(distances.items(), (GREY, ORANGE), strict=True):
+def one_of_two() -> tuple[np.ndarray, np.ndarray]:
+    """Make two clusters of points in the plane, and a generator's: one of them, and strays."""
+    rng = np.random.default_rng(1)
+    real = [rng.normal([x, 0], 0.6, (40, 2)) for x in (-2, 2)]
+    strays = rng.normal([0, 1.8], 0.2, (12, 2))
+    return np.concatenate(real), np.concatenate([rng.normal([2, 0], 0.6, (68, 2)), strays])
+
+
+def sizes(
+    counts: Sequence[int],
+    distances: Mapping[str, Sequence[float]],
+    kernel: Mapping[str, Sequence[tuple[float, float]]],
+) -> Figure:
+    """Draw Fréchet distances, with lines from the two largest counts', and kernel distances."""
+    fig, (left, right) = new(height=3.0, columns=2)
+    x, ends = 1 / np.array(counts), np.array([0, 1 / counts[0]])
+    for name, color, shift in zip(distances, (GREY, ORANGE, SKY), (-9, 0, 9), strict=True):
+        values = distances[name]
         slope = (values[-2] - values[-1]) / (x[-2] - x[-1])
-        ax.plot(x, values, "o", color=color, label=name)
-        ax.plot([0, x[0]], values[-1] + slope * (np.array([0, x[0]]) - x[-1]), ":", color=color)
-    ax.set_xticks([0, *x], ["∞", *counts])
-    ax.set(xlabel="images in each set (scale of 1/n)", ylabel="Fréchet distance", ylim=(0, None))
-    ax.legend()
-    return described(fig, "Both distances rise with 1/n, nearly on lines; the DCGAN's is higher.")
+        left.plot(x, values, "o", color=color)
+        left.plot(ends, values[-1] + slope * (ends - x[-1]), ":", color=color)
+        means, errors = np.transpose(kernel[name])
+        right.errorbar(
+            np.array(counts[:3]) + shift, means, errors, fmt="o", color=color, label=name
+        )
+    left.set_xticks([0, *x[2::-1]], ["∞", *counts[2::-1]])
+    left.set(xlabel="images (scale of 1/n)", ylabel="Fréchet distance", ylim=(0, None))
+    right.legend(loc="center")
+    shared.level(right, 0)
+    right.set(xlabel="images in a block", ylabel="kernel distance", xticks=counts[:3])
+    alt = "The Fréchet distances of real images, a DCGAN and a VAE rise with 1/n, nearly on lines."
+    return described(fig, f"{alt} The kernel distances stay at 0, near 0, and at 0.08.")
 
 
 def stops(distances: np.ndarray, rules: Mapping[str, np.ndarray]) -> Figure:

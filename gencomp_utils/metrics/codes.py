@@ -5,9 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gencomp_utils.models.base import Model, as_unit
+from gencomp_utils.models.base import Model, anneal, as_unit
 
-_RATE = 0.1  # Adam's step size, in units of the prior's standard deviation
+_RATE = 0.1  # Adam's first step size, in units of the prior's standard deviation
 
 
 def squared_error(images: Tensor, rebuilt: Tensor) -> Tensor:
@@ -29,25 +29,26 @@ def invert(
     starts: int = 4,
     steps: int = 200,
 ) -> Tensor:
-    """Search for the codes whose images are nearest to given ones, shape (n, latent_dim).
+    """Find codes, shape (n, latent_dim), that decode to images in bytes, shape (n, 28, 28).
 
-    For each image in bytes, Adam lowers the squared error of pixels from several draws of the
-    prior, and the best end is kept. That may not be the nearest image that the network can make.
-    The network must be in evaluation mode. The method is that of Creswell and Bharath (2018),
-    arXiv:1611.05644.
+    From each of several draws from N(0, I) Adam descends the squared error of the pixels, with a
+    falling step size; the best end is kept, which need not be the best code. The network is in
+    evaluation mode. Source: Creswell and Bharath (2018), arXiv:1802.05701, without a prior's term.
     """
-    shape = starts, len(images), config.latent_dim
-    z = torch.randn(shape, generator=generator).flatten(0, 1).requires_grad_()
+    if starts < 1:
+        raise ValueError(f"starts is {starts}, but must be at least 1")
     target = as_unit(images).repeat(starts, 1, 1, 1)
+    z = torch.randn(len(target), config.latent_dim, generator=generator).requires_grad_()
     optimizer = torch.optim.Adam([z], _RATE)
 
     def errors() -> Tensor:
         return (config.pixels(network, z) - target).square().flatten(1).sum(dim=1)
 
-    for _ in range(steps):
+    for step in range(steps):
+        anneal(optimizer, _RATE, step / steps)
         (z.grad,) = torch.autograd.grad(errors().sum(), [z])
         optimizer.step()
     with torch.no_grad():
-        best = errors().unflatten(0, (starts, -1)).argmin(dim=0)
-        found: Tensor = z.unflatten(0, (starts, -1))[best, torch.arange(len(images))]
-    return found
+        best = errors().reshape(starts, -1).argmin(dim=0)
+    ends = z.detach().reshape(starts, len(images), -1)
+    return ends[best, torch.arange(len(images))]

@@ -69,7 +69,7 @@ def frechet_distance(first: Tensor, second: Tensor) -> float:
     >>> frechet_distance(x, x + 3)
     9.0
     """
-    _check_features(first, second)
+    check_features(first, second)
     means, covariances = [], []
     for rows in (first.cpu().double(), second.cpu().double()):
         means.append(rows.mean(dim=0))
@@ -101,7 +101,7 @@ def precision_recall(real: Tensor, fake: Tensor, neighbours: int = 3) -> tuple[f
     >>> precision_recall(real, torch.tensor([[0.5], [0.6], [9.0], [9.1]]), neighbours=1)
     (0.5, 0.0)
     """
-    _check_features(real, fake)
+    check_features(real, fake)
     most = min(len(real), len(fake)) - 1
     if not 1 <= neighbours <= most:
         raise ValueError(
@@ -113,14 +113,15 @@ def precision_recall(real: Tensor, fake: Tensor, neighbours: int = 3) -> tuple[f
 
 
 def _share_among(points: Tensor, members: Tensor, neighbours: int) -> float:
-    reach = torch.cat(
-        [
-            torch.cdist(block, members).kthvalue(neighbours + 1, dim=1).values
-            for block in members.split(_BLOCK)
-        ]
-    )
-    among = [(torch.cdist(block, members) <= reach).any(dim=1) for block in points.split(_BLOCK)]
+    radii = reach(members, neighbours)
+    among = [(torch.cdist(block, members) <= radii).any(dim=1) for block in points.split(_BLOCK)]
     return torch.cat(among).double().mean().item()
+
+
+def reach(members: Tensor, neighbours: int) -> Tensor:
+    """Give each row's distance to its k-th nearest other row, shape (n,)."""
+    parts = [torch.cdist(block, members) for block in members.split(_BLOCK)]
+    return torch.cat([part.kthvalue(neighbours + 1, dim=1).values for part in parts])
 
 
 def nearest(images: Tensor, among: Tensor) -> tuple[Tensor, Tensor]:
@@ -203,7 +204,8 @@ def sharpness(images: Tensor) -> Tensor:
     return response.flatten(1).var(dim=1, correction=0)
 
 
-def _check_features(first: Tensor, second: Tensor) -> None:
+def check_features(first: Tensor, second: Tensor) -> None:
+    """Refuse features that aren't two matrices with like columns and two rows or more."""
     if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[1]:
         raise ValueError(
             f"features must have shapes (n, d) and (m, d), but have {tuple(first.shape)} and "
