@@ -119,8 +119,9 @@ def _start_in_float64(config: Model[Any]) -> State:
     state = start(config)
     for network in state.networks.values():
         network.double()
-        for part in network.children():
-            part.register_forward_pre_hook(lambda _, inputs: inputs[0].double())
+        for part in network.modules():
+            if any(True for _ in part.parameters(recurse=False)):
+                part.register_forward_pre_hook(lambda _, inputs: inputs[0].double())
     return state
 
 
@@ -137,22 +138,33 @@ def seconds_a_step(
     return (time.perf_counter() - started) / _TRIED_STEPS
 
 
-def multiply_adds(config: Model[Any]) -> float:
-    """Count the multiply-adds of one training step, forward and backward, for each of its images.
+def multiply_adds(work: Callable[[], object]) -> float:
+    """Count the multiply-adds of the convolutions and matrix products in a piece of work.
 
-    Convolutions and matrix products are counted, activations and the optimiser's work are not.
+    Examples
+    --------
+    >>> layer = nn.Linear(5, 7)
+    >>> multiply_adds(lambda: layer(torch.zeros(3, 5)))  # 3 · 5 · 7
+    105.0
+    """
+    with FlopCounterMode(display=False) as counted:
+        work()
+    return float(counted.get_total_flops()) / 2
+
+
+def multiply_adds_an_image(config: Model[Any]) -> float:
+    """Count the multiply-adds of a training step, forward and backward, by image of its minibatch.
 
     Examples
     --------
     >>> from gencomp_utils.models import VAEConfig
-    >>> multiply_adds(VAEConfig(batch_size=1)) > 1e6
+    >>> multiply_adds_an_image(VAEConfig(batch_size=1)) > 1e6
     True
     """
     shown = next(size for size in count(config.batch_size) if config.steps(size) == 1)
     images, labels = torch.zeros((shown, 28, 28), dtype=torch.uint8), torch.zeros(shown).long()
-    with FlopCounterMode(display=False) as counted:
-        next(epoch_steps(start(config), config, images, labels, epoch=0))
-    return float(counted.get_total_flops()) / 2 / shown
+    step = epoch_steps(start(config), config, images, labels, epoch=0)
+    return multiply_adds(lambda: next(step)) / shown
 
 
 def fastest_device() -> str:

@@ -99,3 +99,19 @@ def test_a_game_without_steps_is_refused(name):
     settings = {"iterations": 1, "k": 1, name: 0}
     with pytest.raises(ValueError, match=f"{name} is 0, but must be at least 1"):
         next(game.algorithm_1(gan(), *minibatches(1), **settings))
+
+
+def test_a_penalty_moves_the_discriminator_and_is_no_part_of_its_loss():
+    ends = []
+    for size in (0.0, 10.0):
+        players = gan()
+
+        def penalty(discriminator, real, fake, size=size):
+            assert real.shape == fake.shape == (64, 1)
+            return size * discriminator(real).square().mean()
+
+        (losses,) = game.algorithm_1(players, *minibatches(1), 1, penalty=penalty)
+        ends.append((losses[0].item(), weights_of(players.discriminator)))
+    (plain, free), (penalised, bound) = ends
+    assert plain == penalised
+    assert not torch.equal(free, bound)

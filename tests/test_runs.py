@@ -20,7 +20,7 @@ import torch
 from PIL import Image
 
 from gencomp_utils import checkpoints, data, models, runs, training
-from gencomp_utils.models import ClassifierConfig, DCGANConfig, VAEConfig
+from gencomp_utils.models import MODELS, ClassifierConfig, DCGANConfig, VAEConfig
 
 CONFIG = VAEConfig(epochs=3, batch_size=50)
 SLOW = replace(CONFIG, batch_size=5)
@@ -325,7 +325,7 @@ def test_a_generative_model_is_measured_after_each_epoch(whole):
     assert sum(shares) == pytest.approx(1)
 
 
-@pytest.mark.parametrize("kind", [VAEConfig, DCGANConfig, ClassifierConfig])
+@pytest.mark.parametrize("kind", MODELS.values())
 def test_other_settings_have_another_name(kind):
     config = kind()
     names = {runs.name(config)}
@@ -563,9 +563,9 @@ def test_samples_of_each_epoch_are_of_the_same_draws(whole):
 # Recorded runs
 
 
-@pytest.mark.parametrize("config", [VAEConfig(), DCGANConfig(), ClassifierConfig()])
-def test_the_default_settings_are_recorded(config):
-    assert runs.RECORDED / runs.name(config) in RECORDED
+@pytest.mark.parametrize("kind", MODELS.values())
+def test_the_default_settings_are_recorded(kind):
+    assert runs.RECORDED / runs.name(kind()) in RECORDED
 
 
 def test_a_run_that_is_not_recorded_is_named():

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from gencomp_utils.models.toys import SideBySide, fully_connected
+from gencomp_utils.models.toys import RING, SideBySide, fully_connected, modes_found, ring_games
 
 
 def test_layers_follow_the_widths_with_a_tanh_between():
@@ -55,3 +55,31 @@ def test_networks_of_different_shapes_are_refused(widths):
     weights = torch.Generator().manual_seed(0)
     with pytest.raises(ValueError, match="networks must have one shape"):
         SideBySide([fully_connected(each, weights) for each in widths])
+
+
+# The ring
+
+
+def test_copies_of_a_game_begin_alike_and_draw_alike():
+    gan, draw_data, draw_noise = ring_games(copies=2, lr_g=0.01, lr_d=0.003)
+    for drawn in (draw_data(), draw_noise(), gan.generator(draw_noise())):
+        assert torch.equal(drawn[:8], drawn[8:])
+        assert not torch.equal(drawn[0], drawn[1])
+    assert gan.generator_optimizer.param_groups[0]["lr"] == 0.01
+    assert gan.discriminator_optimizer.param_groups[0]["lr"] == 0.003
+
+
+def test_the_ring_covers_its_modes_and_copies_are_counted():
+    _, draw_data, _ = ring_games(copies=1, lr_g=0.01, lr_d=0.003)
+    modes, good = modes_found(torch.cat([draw_data() for _ in range(10)], dim=1))
+    assert modes.tolist() == [8] * 8
+    assert good.min() > 0.999
+    with pytest.raises(ValueError, match="copies is 0"):
+        ring_games(copies=0, lr_g=0.01, lr_d=0.003)
+
+
+def test_a_mode_needs_twenty_good_samples():
+    few = torch.cat([RING[:1].repeat(19, 1), RING[1:2].repeat(20, 1), RING[:1] + 0.2])
+    modes, good = modes_found(few[None])
+    assert modes.tolist() == [1]
+    assert good.item() == pytest.approx(39 / 40)

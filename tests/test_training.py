@@ -9,6 +9,7 @@ import torch
 
 from gencomp_utils import data, metrics, models, runs, training
 from gencomp_utils.models import (
+    MODELS,
     ClassifierConfig,
     DCGANConfig,
     Model,
@@ -267,7 +268,7 @@ def off_by(run: runs.Run, config: Model) -> float:
     return float(np.nan_to_num(np.abs(losses / recorded - 1), nan=np.inf).max())
 
 
-@pytest.mark.parametrize("config", [VAEConfig(), DCGANConfig(), ClassifierConfig()], ids=kind_of)
+@pytest.mark.parametrize("config", [kind() for kind in MODELS.values()], ids=kind_of)
 def test_the_losses_of_each_kind_come_again_on_both_sides_of_an_epochs_end(config, mnist):
     images, labels, _, _ = split(config, data.load_mnist())
     border = training.fingerprint(config, images, labels, steps=0)

@@ -11,6 +11,8 @@ from torch.optim import Optimizer
 
 from gencomp_utils.models.base import descend
 
+Penalty = Callable[[nn.Module, Tensor, Tensor], Tensor]
+
 
 @dataclass(frozen=True)
 class GAN:
@@ -72,6 +74,7 @@ def algorithm_1(
     iterations: int,
     k: int = 1,
     generator_loss: Callable[[Tensor], Tensor] = non_saturating_loss,
+    penalty: Penalty | None = None,
 ) -> Iterator[Tensor]:
     """Train a GAN by the report's Algorithm 1: k steps of the discriminator, one of the generator.
 
@@ -87,6 +90,9 @@ def algorithm_1(
         Goodfellow et al. (2014).
     generator_loss
         Takes the logits of generated samples; :func:`saturating_loss` is the algorithm's own.
+    penalty
+        Takes the discriminator and a minibatch of data and of samples, and gives what is added to
+        the discriminator's loss; the losses below are without it.
 
     Yields
     ------
@@ -102,7 +108,8 @@ def algorithm_1(
             x, z = sample_data(), sample_noise()
             with at_rest(gan.generator):
                 fake = gan.generator(z)
-            d_loss = discriminator_step(gan.discriminator, gan.discriminator_optimizer, x, fake)
+            optimizer = gan.discriminator_optimizer
+            d_loss = discriminator_step(gan.discriminator, optimizer, x, fake, penalty)
         z = sample_noise()
         with at_rest(gan.discriminator):
             g_loss = generator_loss(gan.discriminator(gan.generator(z)))
@@ -111,11 +118,15 @@ def algorithm_1(
 
 
 def discriminator_step(
-    discriminator: nn.Module, optimizer: Optimizer, real: Tensor, fake: Tensor
+    discriminator: nn.Module,
+    optimizer: Optimizer,
+    real: Tensor,
+    fake: Tensor,
+    penalty: Penalty | None = None,
 ) -> Tensor:
     """Take one step up the value (3); give :func:`discriminator_loss` before it, in nats."""
     loss = discriminator_loss(discriminator(real), discriminator(fake))
-    descend(optimizer, loss)
+    descend(optimizer, loss + penalty(discriminator, real, fake) if penalty else loss)
     return loss.detach()
 
 

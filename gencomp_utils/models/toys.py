@@ -1,12 +1,17 @@
 """Small networks for games and autoencoders in one and two dimensions."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
-from gencomp_utils.models.base import initialise
+from gencomp_utils.models.base import initialise, stream
+from gencomp_utils.models.game import GAN
+
+_ANGLES = torch.arange(8) * math.pi / 4
+RING = 2 * torch.stack([_ANGLES.cos(), _ANGLES.sin()], dim=1)  # centres of its eight modes
 
 
 def fully_connected(widths: Sequence[int], generator: torch.Generator) -> nn.Sequential:
@@ -70,3 +75,56 @@ class SideBySide(nn.Module):
         for i, (weights, biases) in enumerate(self._layers):
             x = torch.baddbmm(biases, torch.tanh(x) if i else x, weights)
         return x
+
+
+def ring_games(
+    copies: int, lr_g: float, lr_d: float
+) -> tuple[GAN, Callable[[], Tensor], Callable[[], Tensor]]:
+    """Start the eight games of "Speeds and lost modes", so many copies of each, side by side.
+
+    Copies begin and go on with the same weights, data and noise, so they differ by what is done to
+    them. Gives the players, game i of copy c at 8 c + i, and what draws minibatches of data from
+    the ring and of noise, shape (8 · copies, 64, 2). Adam's learning rates are lr_g and lr_d.
+
+    Examples
+    --------
+    >>> gan, draw_data, draw_noise = ring_games(copies=3, lr_g=0.01, lr_d=0.003)
+    >>> gan.generator(draw_noise()).shape == draw_data().shape == (24, 64, 2)
+    True
+    """
+    if copies < 1:
+        raise ValueError(f"copies is {copies}, but must be at least 1")
+    players, adams = [], []
+    for role, outputs, lr in (("generator", 2, lr_g), ("discriminator", 1, lr_d)):
+        weights = [stream(i % 8, role) for i in range(8 * copies)]
+        player = SideBySide([fully_connected([2, 32, 32, outputs], w) for w in weights])
+        adams.append(torch.optim.Adam(player.parameters(), lr, (0.5, 0.999), fused=True))
+        players.append(player)
+    data, noise = stream(0, "data"), stream(0, "noise")
+
+    def draw_data() -> Tensor:
+        modes = torch.randint(8, (8, 64), generator=data)
+        drawn = RING[modes] + 0.05 * torch.randn(8, 64, 2, generator=data)
+        return drawn.repeat(copies, 1, 1)
+
+    def draw_noise() -> Tensor:
+        return torch.randn(8, 64, 2, generator=noise).repeat(copies, 1, 1)
+
+    return GAN(players[0], players[1], adams[0], adams[1]), draw_data, draw_noise
+
+
+def modes_found(samples: Tensor) -> tuple[Tensor, Tensor]:
+    """Count the modes of the ring that each game's samples, shape (games, n, 2), cover.
+
+    A sample is good if it lies within 0.25 of a centre; a mode is covered by 20 good samples. Gives
+    the numbers of modes and the shares of good samples, shape (games,) each.
+
+    Examples
+    --------
+    >>> modes_found(RING[:2].repeat(1, 20, 1))
+    (tensor([2]), tensor([1.]))
+    """
+    distance, nearest = torch.cdist(samples, RING).min(dim=-1)
+    good = distance < 0.25
+    at_each = torch.stack([(good & (nearest == mode)).sum(dim=-1) for mode in range(8)])
+    return (at_each >= 20).sum(dim=0), good.float().mean(dim=-1)

@@ -81,9 +81,9 @@ def reparameterize(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:
 
 
 def bernoulli_cross_entropy(logits: Tensor, x: Tensor) -> Tensor:
-    """Give −log p(x|z) of independent pixels in nats, summed over each image: shape (n,).
+    """Give −log p(x|z) of independent pixels, summed, in nats, shape (n,).
 
-    Where pixels in [0, 1] are grey, this is a cross-entropy and no likelihood.
+    A cross-entropy and no likelihood where pixels in [0, 1] are grey.
 
     Examples
     --------
@@ -107,8 +107,8 @@ def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
 def vae_loss(vae: VAE, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
     """Give the two terms of the report's (7), reconstruction and KL, with one z for each image.
 
-    In nats, shape (n,), for pixels in [0, 1] and noise from N(0, 1), shape (n, latent_dim). Their
-    sum is minus the evidence lower bound (13) in expectation.
+    In nats, shape (n,), for pixels in [0, 1] and noise from N(0, 1), shape (n, latent_dim); in
+    expectation their sum is minus the evidence lower bound (13).
     """
     mean, log_variance = vae.encode(x)
     z = reparameterize(mean, log_variance, noise)
@@ -121,11 +121,10 @@ def vae_loss(vae: VAE, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
 class VAEConfig(Model[VAE]):
     """What defines a VAE experiment; the defaults are the report's (§5.2).
 
-    The report prints a batch size of 65000, which its log shows to be the number of examples;
-    32 is the default of the library that it used. It trains on 65,000 of the 70,000 images: if in
-    the files' order, it borrows 5,000 test images, from the first on. `beta` weighs the KL of (7);
-    `rho` is the decay of RMSprop's running square; `anneal` lowers the learning rate, η in (8), to
-    0 along a half cosine.
+    The report prints a batch size of 65000, which its log shows to be the number of examples; 32 is
+    its library's default. It trains on 65,000 of the 70,000 images: if in the files' order, it
+    borrows 5,000 test images, from the first on. `beta` weighs the KL of (7); `rho` is the decay of
+    RMSprop's running square; `anneal` lowers the learning rate, η in (8), to 0 along half a cosine.
 
     Examples
     --------
@@ -157,18 +156,17 @@ class VAEConfig(Model[VAE]):
     def epoch(self, state: State, images: Tensor, labels: Tensor, epoch: int) -> Iterator[Tensor]:
         """Run one epoch of the report's (8) and yield each step's loss and KL, nats per image."""
         vae, optimizer = state.networks["vae"], state.optimizers["vae"]
+        shape = len(images), self.latent_dim
         order = torch.randperm(len(images), generator=stream(self.seed, "order", epoch))
-        draws = stream(self.seed, "noise", epoch)
-        noise = torch.randn(len(images), self.latent_dim, generator=draws)
+        noise = torch.randn(shape, generator=stream(self.seed, "noise", epoch))
         batches = order.to(images.device).split(self.batch_size)
         noises = noise.to(images.device).split(self.batch_size)
         for step, (batch, epsilon) in enumerate(zip(batches, noises, strict=True)):
             if self.anneal:
-                done = (epoch + step / len(batches)) / self.epochs
-                base.anneal(optimizer, self.learning_rate, done)
+                done = epoch + step / len(batches)
+                base.anneal(optimizer, self.learning_rate, done / self.epochs)
             reconstruction, kl = vae_loss(vae, base.as_unit(images[batch]), epsilon)
-            loss = (reconstruction + self.beta * kl).mean()
-            base.descend(optimizer, loss)
+            base.descend(optimizer, loss := (reconstruction + self.beta * kl).mean())
             yield torch.stack([loss.detach(), kl.detach().mean()])
 
     def pixels(self, network: VAE, z: Tensor) -> Tensor:
@@ -187,16 +185,14 @@ class VAEConfig(Model[VAE]):
         def both(x: Tensor, epsilon: Tensor) -> Tensor:
             return torch.stack(vae_loss(network, base.as_unit(x), epsilon), dim=1)
 
-        terms = base.in_blocks(network, both, images, noise)
-        reconstruction, kl = terms.double().mean(dim=0).tolist()
+        reconstruction, kl = base.in_blocks(network, both, images, noise).double().mean(0).tolist()
         return {"test_loss": reconstruction + self.beta * kl, "test_kl": kl}
 
 
 def encode(vae: VAE, images: Tensor) -> tuple[Tensor, Tensor]:
     """Give mean and log-variance of q(z|x) for any number of images in bytes, on the CPU."""
     both = base.in_blocks(vae, lambda block: vae.encoder(base.as_unit(block)), images)
-    mean, log_variance = both.chunk(2, dim=1)
-    return mean, log_variance
+    return both[:, : vae.latent_dim], both[:, vae.latent_dim :]
 
 
 def decode(vae: VAE, z: Tensor) -> Tensor:

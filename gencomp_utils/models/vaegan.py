@@ -62,8 +62,16 @@ class VAEGAN(nn.Module):
 def unlikeness(discriminator: DCGANDiscriminator, x: Tensor, rebuilt: Tensor) -> Tensor:
     """Give half the squared distance of images and their reconstructions as D sees them.
 
-    Summed over the features of D's second layer, shape (n,): up to a constant, −log of a Gaussian
-    density with variance 1 around the features of the reconstruction, in nats.
+    Summed over the features of D's second block, shape (n,): up to a constant, −log of a Gaussian
+    density with variance 1 around the features of the reconstruction, in nats. Where D is in
+    training mode, it normalises images and reconstructions each by their own minibatch.
+
+    Examples
+    --------
+    >>> judge = DCGANDiscriminator(torch.Generator().manual_seed(0)).eval()
+    >>> x = torch.zeros(2, 1, 28, 28)
+    >>> unlikeness(judge, x, x).tolist()
+    [0.0, 0.0]
     """
     layers = discriminator.layers[:_FEATURES]
     with torch.no_grad():
@@ -118,6 +126,8 @@ class VAEGANConfig(Model[VAEGAN]):
         """
         vae, discriminator = state.networks["vae"], state.networks["discriminator"]
         steps = self.steps(len(images))
+        if steps == 0:
+            raise ValueError(f"images has {len(images)}, but a minibatch needs {self.batch_size}")
         order = torch.randperm(len(images), generator=stream(self.seed, "order", epoch))
         shape = 2, steps * self.batch_size, self.latent_dim
         noise = torch.randn(shape, generator=stream(self.seed, "noise", epoch))
