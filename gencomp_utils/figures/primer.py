@@ -45,3 +45,34 @@ def conditional(both: float, noise: Array) -> Figure:
     right.set(xlabel="x₁", ylabel="density", ylim=(0, 1))
     text = f"Left, draws and ellipses for correlation {both:.1f}, cut at height 1. Right, {title}."
     return described(fig, text)
+
+
+def chord_and_tangent() -> Figure:
+    """Draw the logarithm, a chord below it and a tangent above."""
+    grid = np.linspace(0.4, 10, 300)
+    fig, ax = new()
+    ax.plot(grid, np.log(grid), label="log x")
+    ax.plot(grid, np.log(5) + (grid - 5) / 5, ":", label="tangent at 5")
+    ax.plot([1, 9], np.log([1, 9]), "--o", label="chord")
+    ax.plot([5, 5], np.log([3, 5]), color=VERMILLION, lw=5)
+    ax.text(5.2, 0.8, "gap = log 5 − log 3", color=VERMILLION)
+    ax.set(xlabel="x", ylabel="logarithm (nats)", ylim=(-1, 2.8))
+    ax.legend(loc="lower right")
+    text = (
+        "A chord joins points of the logarithm at 1 and 9 and runs below it; a tangent touches it "
+    )
+    return described(fig, f"{text}at 5 and runs above. A thick bar leads from chord to curve at 5.")
+
+
+def change(draws: Array, y: Array, right: Array, wrong: Array) -> Figure:
+    """Draw a histogram of exp(x), the density, and what it is with the slope forgotten."""
+    bins = np.linspace(0, 6, 61)
+    shares = np.histogram(draws, bins)[0] / len(draws) / np.diff(bins)
+    fig, ax = new()
+    ax.stairs(shares, bins, fill=True, color="lightgrey", label=f"{len(draws):,} draws")
+    ax.plot(y, right, label="divided by the slope")
+    ax.plot(y, wrong, "--", label="slope forgotten")
+    ax.set(xlabel="y = exp(x)", ylabel="density", xlim=(0, 6))
+    ax.legend(loc="upper right")
+    text = "A histogram has a steep peak below 1 and a long tail. The full line follows it. The "
+    return described(fig, f"{text}dashed one has its peak at 1 and lies far above from there on.")
