@@ -11,7 +11,7 @@ from gencomp_utils.figures.shared import BLUE, GREEN, ORANGE, SKY, described, im
 def samples(rows: Mapping[str, np.ndarray]) -> Figure:
     """Draw a row of images of each model below real ones."""
     alt = "Digits of each model: soft with two dimensions; crisper with twenty, some undecided; "
-    return described(image_rows(rows), f"{alt}the DCGAN's as crisp as real ones, some malformed.")
+    return described(image_rows(rows), f"{alt}the others' as crisp as real ones, some malformed.")
 
 
 def blur(
