@@ -115,13 +115,13 @@ def falls(gan: Sequence[float], vae: Sequence[float], swapped: bool = False) -> 
 
 def rebuilding(error: float, seconds: float) -> dict:
     gans = seeds(3, descent_pixel_error=error, descent_seconds=seconds)
-    vae = MadeUp(end={"encoder_pixel_error": 10, "encoder_seconds": 0.001})
+    vae = MadeUp(end={"encoder_first_pixel_error": 10, "encoder_seconds": 0.001})
     return {"DCGAN": gans, "20-D": [vae]}
 
 
 def combined(sharpness: float, error: float) -> dict:
     return {
-        "VAE/GAN": seeds(3, sharpness=sharpness, encoder_pixel_error=error),
+        "VAE/GAN": seeds(3, sharpness=sharpness, encoder_first_pixel_error=error),
         "20-D": seeds(3, sharpness=0.1),
         "DCGAN": seeds(3, descent_pixel_error=20.0),
         "real": [MadeUp(end={"real_sharpness": 0.3})],
