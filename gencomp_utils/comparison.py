@@ -116,13 +116,16 @@ def rows(
     What was noted of all recorded seeds of a model replaces its card's value by a mean, ± half a
     95 % interval. The best of these intervals is set bold if no other overlaps it.
     """
-    seeds = {model: _recorded_seeds(run.config) for model, run in trained.items()}
+    noted = {
+        model: [_noted(one, real["sharpness"]) for one in _recorded_seeds(run.config)]
+        for model, run in trained.items()
+    }
     listed = []
     for key, (name, form, best) in QUANTITIES.items():
         values = {}
         for model, some in cards.items():
-            noted = [_noted(run, real["sharpness"]).get(key) for run in seeds[model]]
-            values[model] = noted if noted and None not in noted else [some.get(key)]
+            several = [one.get(key) for one in noted[model]]
+            values[model] = several if several and None not in several else [some.get(key)]
         winner = _winner(values, best)
         cells = [_cell(some, form, model == winner) for model, some in values.items()]
         listed.append((name, *cells, _cell([real.get(key)], form)))

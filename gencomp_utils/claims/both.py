@@ -1,17 +1,13 @@
 """Claims that set the two models, and their combination, side by side: C9 to C13."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from gencomp_utils import runs, training, verdicts
-from gencomp_utils.claims.core import Finding, Groups, Word, claim, seeds
-from gencomp_utils.models import ClassifierConfig, DCGANConfig, VAEConfig, VAEGANConfig
+from gencomp_utils.claims.core import DCGANS, LONG, PLANE, VAES, Finding, Groups, Word, claim
+from gencomp_utils.models import ClassifierConfig, VAEConfig, VAEGANConfig
 from gencomp_utils.runs import Run
 from gencomp_utils.verdicts import judge
 
-DCGANS = seeds(DCGANConfig())
-PLANE, LONG = seeds(VAEConfig()), seeds(VAEConfig(latent_dim=20))
 REAL = [ClassifierConfig()]
 PAIRS = ("4_9", "1_7")
 KNOWN = "2026-11-26; the runs had been recorded, and these numbers not yet set side by side"
@@ -56,11 +52,7 @@ def blurrier(some: Groups, *, margin: float = 0.1) -> Finding:
     "in part if one pair is, in every one",
     date=BEFORE,
     trained={
-        "VAEs": [
-            VAEConfig(latent_dim=size, epochs=epochs, anneal=epochs > 7)
-            for size in (2, 20)
-            for epochs in (7, 30)
-        ],
+        "VAEs": VAES,
         "DCGAN": DCGANS[:3],
         "real": REAL,
     },
@@ -154,12 +146,6 @@ def maps(some: Groups, *, times: float = 2.0) -> Finding:
     )
 
 
-def gain(ours: Sequence[Run], theirs: Sequence[Run], key: str, target: float = 0) -> np.ndarray:
-    """Say by how much ours are nearer to a target than theirs, seed by seed."""
-    ours_off, theirs_off = (abs(runs.at_end(some, key) - target) for some in (ours, theirs))
-    return theirs_off - ours_off
-
-
 @claim(
     "C13",
     "A VAE/GAN has the benefits of both",
@@ -179,7 +165,8 @@ def gain(ours: Sequence[Run], theirs: Sequence[Run], key: str, target: float = 0
 def both(some: Groups, *, part: float = 1.0) -> Finding:
     """Ask for the sharpness of one and the codes of the other."""
     real = some["real"][0].at_end("real_sharpness")
-    sharper = judge(gain(some["VAE/GAN"], some["20-D"], "sharpness", real) / real, low=0)
+    ours, vaes = (abs(runs.at_end(some[of], "sharpness") / real - 1) for of in ("VAE/GAN", "20-D"))
+    sharper = judge(vaes - ours, low=0)
     errors = runs.at_end(some["VAE/GAN"], "encoder_first_pixel_error")
     rebuilt = judge(errors / runs.at_end(some["DCGAN"], "descent_pixel_error"), high=part)
     words = [sharper.word, rebuilt.word]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from gencomp_utils import runs
-from gencomp_utils.models import Model
+from gencomp_utils.models import DCGANConfig, Model, VAEConfig
 from gencomp_utils.runs import Run
 from gencomp_utils.verdicts import Interval, Verdict
 
@@ -115,3 +115,13 @@ def claim(
 def seeds(config: Model[Any], of: Sequence[int] = range(5)) -> list[Model[Any]]:
     """List the same settings with several seeds."""
     return [replace(config, seed=seed) for seed in of]
+
+
+DCGANS = seeds(DCGANConfig())
+PLANE, LONG = seeds(VAEConfig()), seeds(VAEConfig(latent_dim=20))
+# Those whose weights are kept.
+VAES = [
+    VAEConfig(latent_dim=size, epochs=epochs, anneal=epochs > 7)
+    for size in (2, 20)
+    for epochs in (7, 30)
+]

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import stats
 
 from gencomp_utils import runs, verdicts
-from gencomp_utils.claims.core import Finding, Groups, Word, claim, seeds
+from gencomp_utils.claims.core import DCGANS, LONG, PLANE, VAES, Finding, Groups, Word, claim, seeds
 from gencomp_utils.models import ClassifierConfig, DCGANConfig, VAEConfig
 from gencomp_utils.runs import Run
 from gencomp_utils.verdicts import Interval, judge
@@ -20,8 +20,6 @@ PRINTED = {
     7: (0.1823, 0.1827),
 }
 PIXELS = 784
-DCGANS = seeds(DCGANConfig())
-PLANE, LONG = seeds(VAEConfig()), seeds(VAEConfig(latent_dim=20))
 LOGGED = {
     f"β = {beta:g}": seeds(VAEConfig(beta=beta, batch_size=16, borrowed=5000), range(3))
     for beta in (1.0, 0.392)
@@ -244,13 +242,7 @@ def clusters(some: Groups, *, least: float = 0.9, ahead: float = 0.1) -> Finding
     threshold="at most {most:.0%} of samples are nearer to a training image than all but 1 % of "
     "decoded test images of the same digit are; 1 % are called copies by chance",
     date=MENDED,
-    trained={
-        "VAEs": [
-            VAEConfig(latent_dim=size, epochs=epochs, anneal=epochs > 7)
-            for size in (2, 20)
-            for epochs in (7, 30)
-        ]
-    },
+    trained={"VAEs": VAES},
 )
 def new(some: Groups, *, most: float = 0.05) -> Finding:
     """Count copies among the samples of all networks whose weights are kept."""

@@ -33,7 +33,8 @@ def invert(
 
     From each of several draws from N(0, I) Adam descends the squared error of the pixels, with a
     falling step size; the best end is kept, which need not be the best code. The network is in
-    evaluation mode. Source: Creswell and Bharath (2018), arXiv:1802.05701, without a prior's term.
+    evaluation mode; fewer than one start is a ValueError. Source: Creswell and Bharath (2018),
+    arXiv:1802.05701, without a prior's term.
     """
     if starts < 1:
         raise ValueError(f"starts is {starts}, but must be at least 1")
