@@ -1,7 +1,9 @@
 """Metrics of samples against known answers: Gaussians, identical sets, lost classes, copies."""
 
+import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 
 from gencomp_utils import data, runs
 from gencomp_utils.metrics import samples
@@ -142,9 +144,39 @@ def test_the_nearest_image_is_found_among_many():
     assert distance.max() < 1e-6
 
 
+@pytest.mark.parametrize("spoiled", ["blurred", "moved", "both"])
+def test_copies_are_found_though_they_are_blurred_or_moved(spoiled):
+    digits = torch.tensor(data.load_stand_in().train_images)
+    among, copies = digits[100:], digits[100:130]
+    if spoiled != "moved":
+        copies = torch.tensor(gaussian_filter(copies.numpy(), (0, 1, 1)))
+    if spoiled != "blurred":
+        copies = copies.roll((1, -1), dims=(1, 2))
+    others, _ = samples.nearest_up_to_shift(digits[:100], among)
+    distance, index = samples.nearest_up_to_shift(copies, among)
+    assert (distance < others.quantile(0.05)).float().mean() > 0.9
+    assert (index == torch.arange(30)).float().mean() > 0.9
+
+
+def test_the_nearest_up_to_a_shift_is_the_least_over_nine_moves():
+    few, among = images(3, seed=1), images(7)
+    distance, index = samples.nearest_up_to_shift(few, among)
+    soft = [
+        gaussian_filter(of.numpy() / 255, (0, 2.3, 2.3), mode="constant")[:, ::2, ::2]
+        for of in (among, *(few.roll((i, j), (1, 2)) for i in (-1, 0, 1) for j in (-1, 0, 1)))
+    ]
+    apart = np.array(
+        [[[((a - b) ** 2).sum() ** 0.5 for b in soft[0]] for a in m] for m in soft[1:]]
+    )
+    assert distance.numpy() == pytest.approx(apart.min(axis=(0, 2)), rel=1e-4)
+    assert index.tolist() == apart.min(axis=0).argmin(axis=1).tolist()
+
+
 def test_none_is_nearest_among_none():
     with pytest.raises(ValueError, match="among has no images"):
         samples.nearest(images(3), images(0))
+    with pytest.raises(ValueError, match="among has no images"):
+        samples.nearest_up_to_shift(images(3), images(0))
 
 
 def test_limits_for_copies_ring_as_often_as_they_say():

@@ -81,7 +81,6 @@ def copies(held_out: Sequence[np.ndarray], planted: np.ndarray, limits: np.ndarr
     for (digit, distance), color, side in ((held_out, BLUE, -0.2), (planted, VERMILLION, 0.2)):
         jitter = np.random.default_rng(0).uniform(-0.15, 0.15, len(digit))
         ax.plot(digit + side + jitter, distance, ".", color=color, markersize=2.5)
-    ax.hlines(limits[:10], np.arange(10) - 0.4, np.arange(10) + 0.4, color="black")
-    shared.level(ax, limits[10], "one limit for all", at=0.3)
-    ax.set(xlabel="digit", ylabel="distance to the nearest", xticks=range(10), ylim=(0, 9))
+    ax.hlines(limits, np.arange(10) - 0.4, np.arange(10) + 0.4, color="black")
+    ax.set(xlabel="digit", ylabel="distance to the nearest", xticks=range(10), ylim=(0, None))
     return described(fig, "Above a limit for each digit most held-out images, below most copies.")

@@ -7,6 +7,7 @@ from gencomp_utils.metrics.samples import (
     copy_limits,
     frechet_distance,
     nearest,
+    nearest_up_to_shift,
     precision_recall,
     sharpness,
 )

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gencomp_utils.models.base import as_unit
-from gencomp_utils.models.vae import VAE, bernoulli_cross_entropy, reparameterize, vae_loss
+from gencomp_utils.models.vae import VAE, reparameterize, vae_loss
 
 _BLOCK = 1000
 
@@ -48,7 +48,7 @@ def importance_weighted(vae: VAE, images: Tensor, generator: torch.Generator, dr
             z = reparameterize(mean, log_variance, noise)
             # The constants of both Gaussians cancel.
             log_ratio = 0.5 * (log_variance + noise**2 - z**2).cpu().double().sum(dim=1)
-            log_weight = log_ratio - bernoulli_cross_entropy(vae.decode(z), x).cpu().double()
+            log_weight = log_ratio - vae.reconstruction(z, x).cpu().double()
             total = torch.logaddexp(total, log_weight)
         bounds.append(total - math.log(draws))
     return torch.cat(bounds)
