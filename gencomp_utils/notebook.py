@@ -21,7 +21,6 @@ from PIL import Image
 
 from gencomp_utils import REPOSITORY
 from gencomp_utils.data import Digits
-from gencomp_utils.progress import building
 
 # Matplotlib draws at this many pixels an inch; browsers show 96, so that text stays sharp.
 _CSS_PIXELS_PER_INCH = 96
@@ -129,9 +128,42 @@ def show(fig: Figure, *, alt: str = "") -> None:
     >>> show(fig, alt="Two empty axes.")
     <IPython.core.display.HTML object>
     """
+    display(HTML(figure_html(fig, alt)))
+
+
+def figure_html(fig: Figure, alt: str = "", colours: int = 256) -> str:
+    """Give a figure as HTML: a PNG of few colours within the page, with its alternative text.
+
+    Examples
+    --------
+    >>> from gencomp_utils import figures
+    >>> fig = figures.described(figures.new()[0], "Two empty axes.")
+    >>> 'alt="Two empty axes."' in figure_html(fig)
+    True
+    """
     alt = alt or str(fig.get_label())
     _require_text(alt=alt)
-    display(_figure(fig, alt))
+    return f'<div class="gencomp-figure">{_img(*_png(fig, colours), alt)}</div>'
+
+
+def diagram(name: str) -> None:
+    """Display one of the package's diagrams: boxes and arrows, with a title and a description.
+
+    It is an SVG within the page, in the text's own colour, so that it reads on light and on dark.
+    The caption stands in the Markdown cell that follows. A ValueError if there is none so called.
+
+    Examples
+    --------
+    >>> diagram("game")
+    <IPython.core.display.HTML object>
+    """
+    folder = resources.files("gencomp_utils").joinpath("diagrams")
+    known = sorted(file.name.removesuffix(".svg") for file in folder.iterdir())
+    if name not in known:
+        raise ValueError(f"name is {name!r}, but the diagrams are {', '.join(known)}")
+    svg = folder.joinpath(f"{name}.svg").read_text(encoding="utf-8")
+    # As wide as makes its letters as large as the page's.
+    display(HTML(f'<div class="gencomp-diagram" style="max-width: 480px">{svg}</div>'))
 
 
 def player(
@@ -203,41 +235,6 @@ def player(
     display(HTML(filled.rstrip()))
 
 
-def live(draw: Callable[..., Figure], **sliders: tuple[float, float, float, float]) -> None:
-    """Offer sliders that redraw a figure, where a kernel runs; a line of text in the built book.
-
-    Each argument of `draw`, which returns a figure, is given with its least value, its greatest
-    value, step and start.
-
-    Examples
-    --------
-    >>> from unittest import mock
-    >>> with mock.patch.dict("os.environ", GENCOMP_BUILD="1"):
-    ...     live(lambda mu: None, mu=(0, 4, 0.1, 1))
-    <IPython.core.display.Markdown object>
-    """
-    if building():
-        names = ", ".join(f"`{name}`" for name in sliders)
-        say(
-            f"*Where a kernel runs (Colab, Binder, your own machine), this cell has sliders: "
-            f"{names}.*"
-        )
-        return
-    import ipywidgets  # loaded here, because it fills the page with widget state when imported
-
-    def redraw(**values: float) -> None:
-        alt = ", ".join(f"{name} = {value:g}" for name, value in values.items())
-        display(_figure(draw(**values), alt))
-
-    controls = {
-        name: ipywidgets.FloatSlider(
-            min=low, max=high, step=step, value=start, description=name, continuous_update=False
-        )
-        for name, (low, high, step, start) in sliders.items()
-    }
-    ipywidgets.interact(redraw, **controls)
-
-
 def _require_text(**texts: str) -> None:
     for name, text in texts.items():
         if not text.strip():
@@ -288,10 +285,6 @@ def _img(png: str, width: int, alt: str) -> str:
         f'<img src="data:image/png;base64,{png}" alt="{html.escape(alt)}" width="{width}" '
         f'style="max-width: 100%; height: auto">'
     )
-
-
-def _figure(fig: Figure, alt: str) -> HTML:
-    return HTML(f'<div class="gencomp-figure">{_img(*_png(fig, colours=256), alt)}</div>')
 
 
 def _without_docstrings(code: str) -> str:

@@ -380,27 +380,6 @@ def test_a_player_that_could_not_be_used_is_refused(change, message, shown):
         notebook.player(draw, arguments.pop("values"), **arguments)
 
 
-# Sliders
-
-
-def test_sliders_are_for_live_kernels_only(shown, monkeypatch):
-    monkeypatch.setenv("GENCOMP_BUILD", "1")
-    notebook.live(lambda slope: draw(slope), slope=(0, 1, 0.1, 0.5))
-    assert "`slope`" in shown[0].data
-    monkeypatch.delenv("GENCOMP_BUILD")
-    asked = []
-    monkeypatch.setattr(
-        ipywidgets, "interact", lambda *call, **sliders: asked.append((call, sliders))
-    )
-    notebook.live(lambda slope: draw(slope), slope=(0, 1, 0.1, 0.5))
-    (((redraw,), sliders),) = asked
-    slider = sliders["slope"]
-    assert (slider.min, slider.max, slider.step, slider.value) == (0, 1, 0.1, 0.5)
-    assert not slider.continuous_update  # or each pixel of a drag would draw a figure
-    redraw(slope=slider.value)
-    assert 'alt="slope = 0.5"' in shown[1].data
-
-
 # In a browser
 
 

@@ -233,7 +233,7 @@ def test_the_chosen_theme_is_shown(view):
 
 
 def test_figures_have_the_paper_of_their_theme_and_ink_that_stands_out(view):
-    for figure in view.tab.locator(".output:has(> .gencomp-figure)").all():
+    for figure in view.tab.locator(".output:has(> .gencomp-figure, > .gencomp-diagram)").all():
         with Image.open(io.BytesIO(figure.screenshot())) as picture:
             grey = np.asarray(picture.convert("L"), dtype=int)
         edge = np.median(np.concatenate([grey[3], grey[-4], grey[:, 3], grey[:, -4]]))
@@ -314,7 +314,9 @@ def test_nothing_is_asked_of_another_machine(view, address):
 # What needs no browser
 
 
-@pytest.mark.parametrize("looked_at", [".gencomp-player", ".gencomp-figure img", ".math"])
+@pytest.mark.parametrize(
+    "looked_at", [".gencomp-player", ".gencomp-figure img", ".gencomp-diagram svg", ".math"]
+)
 def test_the_tests_above_had_something_to_look_at(site, looked_at):
     assert any(parse(site / f"{page}.html").select(looked_at) for page in PAGES)
 
