@@ -128,6 +128,18 @@ def combined(sharpness: float, error: float) -> dict:
     }
 
 
+def labelled(beside: float, alone: float, hundred: float | None = None) -> dict:
+    """Errors that samples take away, with distortions and without; 100 labels may differ."""
+
+    def group(part: float) -> list[MadeUp]:
+        errors = {"plain": 0.2, "generated": 0.2 * (1 - alone), "distorted": 0.1}
+        named = {f"errors_{way}": share for way, share in errors.items()}
+        return seeds(errors_both=0.1 * (1 - part), named_as_asked=0.9, **named)
+
+    first = beside if hundred is None else hundred
+    return {"100 labels": group(first), "300 labels": group(beside), "1000 labels": group(beside)}
+
+
 UP, DOWN = list(np.linspace(1, 5, 20)), list(np.linspace(5, 1, 20))
 MADE_UP = [
     ("C1", dcgans(0.9, 0.7), "holds"),
@@ -171,6 +183,10 @@ MADE_UP = [
     ("C13", combined(0.28, 10), "holds"),
     ("C13", combined(0.28, 30), "in part"),
     ("C13", combined(0.02, 30), "fails"),
+    ("C14", labelled(0.3, 0.5), "holds"),
+    ("C14", labelled(-0.1, 0.5), "in part"),
+    ("C14", labelled(-0.1, -0.2, hundred=0.3), "in part"),
+    ("C14", labelled(0.05, 0.05), "fails"),
 ]  # fmt: skip
 
 
@@ -236,4 +252,5 @@ def test_the_verdicts_of_the_book():
         "C11": "undecided",
         "C12": "in part",
         "C13": "undecided",
+        "C14": "undecided",
     }

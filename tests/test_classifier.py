@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from gencomp_utils import data
+from gencomp_utils import data, training
 from gencomp_utils.models import ClassifierConfig, base, classifier
 from gencomp_utils.models.classifier import Classifier
 
@@ -82,3 +82,23 @@ def test_a_map_moves_and_a_blur_spreads_ink():
 def test_the_first_step_of_a_classifier_is_adamws():
     group = ClassifierConfig(learning_rate=0.01).optimizer(torch.nn.Linear(1, 1)).param_groups[0]
     assert (group["lr"], group["betas"], group["weight_decay"]) == (0.01, (0.9, 0.999), 0.01)
+
+
+def test_images_are_shown_as_they_are_where_distortions_are_off(images, monkeypatch):
+    seen = []
+    show = Classifier.forward
+    monkeypatch.setattr(Classifier, "forward", lambda net, x: seen.append(x) or show(net, x))
+    for distorted in (False, True):
+        config = ClassifierConfig(batch_size=200, distorted=distorted)
+        labels = torch.zeros(200, dtype=torch.int64)
+        list(training.epoch_steps(training.start(config), config, images, labels, 0))
+    order = torch.randperm(200, generator=base.stream(0, "order"))
+    assert torch.equal(seen[0], base.as_unit(images[order]))
+    assert not torch.allclose(seen[1], seen[0], atol=0.1)
+
+
+def test_a_narrow_classifier_has_fewer_channels_in_each_layer():
+    narrow = Classifier(seeded(), width=8)
+    assert narrow.features(torch.zeros(2, 1, 28, 28)).shape == (2, 16)
+    convolutions = [part for part in narrow.modules() if isinstance(part, torch.nn.Conv2d)]
+    assert [part.out_channels for part in convolutions] == [8, 8, 16, 16, 16, 16]

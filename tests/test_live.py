@@ -6,10 +6,10 @@ import ipywidgets
 import pytest
 from bs4 import BeautifulSoup
 
-from gencomp_utils import figures
+from gencomp_utils import figures, live
 from gencomp_utils.live import core
 
-SCRIPT_BYTES = 70_000
+SCRIPT_BYTES, OF_A_FIGURE = 95_000, 50_000
 
 
 def poster(slope=0.0):
@@ -74,6 +74,16 @@ def test_sliders_are_for_live_kernels_only(shown, monkeypatch):
     assert 'alt="slope = 0.5"' in shown[0].data
 
 
-def test_scripts_are_small_enough_to_be_read(pytestconfig):
+def test_scripts_are_small_enough_to_be_read():
     sizes = {file.name: file.stat().st_size for file in core.WEB.glob("*.js")}
     assert sum(sizes.values()) <= SCRIPT_BYTES, sizes
+
+
+def test_a_figure_loads_few_scripts(shown, monkeypatch):
+    monkeypatch.setenv("GENCOMP_BUILD", "1")
+    live.game("plateau")
+    live.explorer()
+    for out in shown:
+        scripts = BeautifulSoup(out.data, "html.parser").div["data-scripts"].split()
+        files = [core.WEB / f"{name}.js" for name in ("load", "frame", *scripts)]
+        assert sum(file.stat().st_size for file in files) <= OF_A_FIGURE, scripts

@@ -55,6 +55,11 @@ LAYERS = [
     "figures",
     *PICTURES,
     "notebook",
+    "live.core",
+    "live.theory",
+    "live.game",
+    "live.networks",
+    "live",
     "ledger.core",
     "ledger.distance",
     "ledger.adversarial",
@@ -248,9 +253,9 @@ def test_nothing_but_a_models_own_file_asks_for_its_type():
 def test_every_module_has_a_test_file_of_its_name():
     tests = {path.stem for path in (ROOT / "tests").glob("test_*.py")}
     for module in LAYERS:
-        first, _, last = module.partition(".")
+        first = module.partition(".")[0]
         if first not in ("ledger", "figures", "claims") and file_of(module).name != "__init__.py":
-            assert f"test_{last or first}" in tests, module
+            assert tests_of(module) in tests, module
 
 
 def test_the_api_page_shows_every_module():
@@ -261,7 +266,8 @@ def test_the_api_page_shows_every_module():
 @pytest.mark.parametrize("module", PICTURES)
 def test_a_module_of_pictures_is_a_chapters_own(module):
     names = {Path(page).name.replace("-", "_") for page in PAGES}
-    assert module.removeprefix("figures.") in names
+    posters = {"live_game", "live_networks", "live_theory"}  # of the live figures
+    assert module.removeprefix("figures.") in names | posters
 
 
 @pytest.mark.parametrize("module", WITHOUT_TORCH)
@@ -336,13 +342,21 @@ def modules_of(chapter: str) -> list[str]:
     ]
 
 
+def tests_of(module: str) -> str:
+    """Name the file of a module's tests."""
+    first, _, last = module.partition(".")
+    if module == "live.core":
+        return "test_live"
+    return f"test_live_{last}" if first == "live" else f"test_{last or first}"
+
+
 def row_of(chapter: str) -> str:
     modules = modules_of(chapter)
     title = read_notebook(chapter).cells[0].source.splitlines()[0].removeprefix("# ")
     kinds = [module.removeprefix("models.") for module in modules if module.startswith("models.")]
     recorded = [kind for kind in kinds if (ROOT / "gencomp_utils/recorded" / kind).exists()]
     runs = recorded if "runs" in modules else []
-    columns = (modules, [f"test_{m.rpartition('.')[2]}" for m in modules], [f"{k}*" for k in runs])
+    columns = (modules, [*map(tests_of, modules)], [f"{k}*" for k in runs])
     shown = [", ".join(f"`{name}`" for name in column) or "–" for column in columns]
     return f"| [{title}]({chapter}.ipynb) | {' | '.join(shown)} |"
 

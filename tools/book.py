@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from gencomp_utils import data
+from gencomp_utils.live.networks import write_models
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "_build"
@@ -66,6 +67,7 @@ def main() -> int:
     command[0] = str(Path(sys.executable).with_name(command[0]))
     status = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
     if status == 0:
+        write_models(PAGE.parent / "_static" / "live" / "models")
         STAMP.write_text(json.dumps(key))
         print(f"\nThe book is built. Open {PAGE.as_uri()}")
     return status

@@ -23,7 +23,7 @@ def blur(
     others = [name for name in colours if name in cards]
     names = [*vaes, *others][::-1]
     at = [names.index(name) for name in vaes]
-    kinds = (("mean, new code", "o"), ("coin flips, new code", "x"), ("mean, own code", "s"))
+    kinds = (("mean, new code", "o"), ("pixels drawn, new code", "x"), ("mean, own code", "s"))
     for (label, marker), values in zip(kinds, zip(*vaes.values(), strict=True), strict=True):
         for value, y, colour in zip(values, at, (SKY, *[BLUE] * len(at)), strict=False):
             ax.plot(value, y, marker, color=colour, fillstyle="none", label=label * (y == at[-1]))
@@ -36,10 +36,9 @@ def blur(
     ax.set_xticks([], minor=True)
     ax.set_yticks(range(len(names)), names)
     ax.legend(loc="upper center", bbox_to_anchor=(0.45, 1.22), ncols=3, fontsize=10)
-    alt = (
-        "Means of the VAEs, of new codes and of images' own, lie at 0.02 to 0.09, left of the real "
-    )
-    return described(fig, f"{alt}images' 0.18; coin flips at 0.9 and more. The DCGAN is beside it.")
+    alt = "Means of the VAEs, of new codes and images' own, lie at 0.02 to 0.09, left of the real "
+    alt += "images' 0.18, beside which is the DCGAN; pixels drawn lie right of it, at 0.36 to 1.4."
+    return described(fig, alt)
 
 
 def rebuilt(rows: Mapping[str, np.ndarray]) -> Figure:

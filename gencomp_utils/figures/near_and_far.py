@@ -8,20 +8,6 @@ from scipy import stats
 from gencomp_utils.figures.shared import BLUE, GREEN, ORANGE, PURPLE, SKY, described, new
 
 
-def parting(shifts: ArrayLike, jsd: ArrayLike) -> Figure:
-    """Draw the JSD and the Wasserstein distance of two Gaussians by shift, and their slopes."""
-    fig, (left, right) = new(height=2.9, columns=2, sharex=True)
-    left.plot(shifts, shifts, color=SKY, label="W₁, units of x")
-    left.plot(shifts, jsd, color=PURPLE, label="JSD, nats")
-    left.set(xlabel="shift μ", ylim=(0, 4))
-    left.legend(loc="center right")
-    right.plot(shifts, np.ones_like(shifts), color=SKY)
-    right.plot(shifts, np.gradient(np.asarray(jsd), np.asarray(shifts)), color=PURPLE)
-    right.set(xlabel="shift μ", title="slopes", ylim=(0, 1.1))
-    alt = "W₁ rises as a straight line; the JSD levels off below 0.7. W₁'s slope is 1 throughout"
-    return described(fig, f"{alt}; the JSD's is 0.23 at most and falls to zero.")
-
-
 def between(mean: float) -> Figure:
     """Draw the distribution functions of N(0, 1) and N(mean, 0.5²), and the best critic below."""
     fig, (top, bottom) = new(height=4.4, rows=2, sharex=True)

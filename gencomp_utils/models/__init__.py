@@ -10,6 +10,7 @@ from gencomp_utils.models.classifier import (
     features,
     probabilities,
 )
+from gencomp_utils.models.cvae import CVAE, CVAEConfig
 from gencomp_utils.models.dcgan import DCGANConfig, DCGANDiscriminator, DCGANGenerator
 from gencomp_utils.models.game import (
     GAN,
@@ -20,6 +21,7 @@ from gencomp_utils.models.game import (
     non_saturating_loss,
     saturating_loss,
 )
+from gencomp_utils.models.grey_vae import GreyVAEConfig
 from gencomp_utils.models.toys import fully_connected
 from gencomp_utils.models.vae import (
     VAE,
@@ -38,4 +40,6 @@ MODELS: dict[str, type[Model[Any]]] = {
     "dcgan": DCGANConfig,
     "classifier": ClassifierConfig,
     "vaegan": VAEGANConfig,
+    "grey_vae": GreyVAEConfig,
+    "cvae": CVAEConfig,
 }

@@ -10,11 +10,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gencomp_utils.models import base
-from gencomp_utils.models.base import Measured, Model, State, number, stream, whole
+from gencomp_utils.models.base import Measured, Model, State, number, stream, switch, whole
 
 
 class Classifier(nn.Module):
     """A convolutional classifier of digits, whose last hidden layer serves as features.
+
+    `width` is the number of channels of its first two layers; the others have twice as many.
 
     Examples
     --------
@@ -25,21 +27,22 @@ class Classifier(nn.Module):
     torch.Size([5, 10])
     """
 
-    def __init__(self, generator: torch.Generator) -> None:
+    def __init__(self, generator: torch.Generator, width: int = 32) -> None:
         super().__init__()
+        wide = 2 * width
         with torch.random.fork_rng(devices=[]):  # layers draw weights that are replaced below
             self.hidden = nn.Sequential(
-                *_normalised_convolution(1, 32),
-                *_normalised_convolution(32, 32, stride=2),  # 32 × 14 × 14
-                *_normalised_convolution(32, 64),
-                *_normalised_convolution(64, 64, stride=2),  # 64 × 7 × 7
-                *_normalised_convolution(64, 64),
-                nn.Conv2d(64, 64, kernel_size=7, groups=64, bias=False),  # a weighted mean each
+                *_normalised_convolution(1, width),
+                *_normalised_convolution(width, width, stride=2),  # 32 × 14 × 14
+                *_normalised_convolution(width, wide),
+                *_normalised_convolution(wide, wide, stride=2),  # 64 × 7 × 7
+                *_normalised_convolution(wide, wide),
+                nn.Conv2d(wide, wide, 7, groups=wide, bias=False),  # a weighted mean each
                 nn.Flatten(),
-                nn.BatchNorm1d(64),
+                nn.BatchNorm1d(wide),
                 nn.ReLU(),
             )
-            self.answer = nn.Linear(64, 10)
+            self.answer = nn.Linear(wide, 10)
         base.initialise(self, generator)
 
     def features(self, x: Tensor) -> Tensor:
@@ -63,7 +66,8 @@ class ClassifierConfig(Model[Classifier]):
     """What defines the training of the classifier.
 
     In each epoch the training images are slightly turned, scaled, shifted and blurred, anew each
-    time. `learning_rate` is AdamW's first step size; it falls to 0 along a half cosine.
+    time, unless `distorted` is off. `learning_rate` is AdamW's first step size; it falls to 0
+    along a half cosine.
 
     Examples
     --------
@@ -74,13 +78,15 @@ class ClassifierConfig(Model[Classifier]):
     epochs: int = whole(10, least=1)
     batch_size: int = whole(128, least=2)
     learning_rate: float = number(4e-3, above=0)
+    distorted: bool = switch(True)
+    width: int = whole(32, least=1)
     seed: int = whole(0, least=0)
 
     losses: ClassVar = ("train_loss", "train_error")
 
     def networks(self) -> dict[str, nn.Module]:
         """Make the classifier, untrained."""
-        return {"classifier": Classifier(stream(self.seed, "weights"))}
+        return {"classifier": Classifier(stream(self.seed, "weights"), self.width)}
 
     def optimizer(self, network: nn.Module) -> torch.optim.AdamW:
         """Make AdamW."""
@@ -98,7 +104,8 @@ class ClassifierConfig(Model[Classifier]):
         for step, (batch, maps, softness) in enumerate(zip(*parts, strict=True)):
             done = (epoch + step / self.steps(len(images))) / self.epochs
             base.anneal(optimizer, self.learning_rate, done)
-            logits = classifier(_distorted(base.as_unit(images[batch]), maps, softness))
+            x = base.as_unit(images[batch])
+            logits = classifier(_distorted(x, maps, softness) if self.distorted else x)
             loss = F.cross_entropy(logits, labels[batch], label_smoothing=0.05)
             base.descend(optimizer, loss)
             errors = (logits.argmax(dim=1) != labels[batch]).float().mean()

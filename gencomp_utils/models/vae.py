@@ -17,9 +17,7 @@ RMSPROP_EPSILON = 1e-7
 class VAE(nn.Module):
     """A convolutional encoder q(z|x) and decoder p(x|z) for 28 by 28 images.
 
-    Weights are drawn from Glorot's uniform distribution. With PyTorch's own choice the units before
-    the codes can die early, and the decoder then ignores z. The letters are those of Kingma and
-    Welling (2014): φ for the encoder, θ for the decoder; the report exchanges them.
+    Weights are Glorot's: with PyTorch's own, units before the codes can die, and z is ignored.
 
     Examples
     --------
@@ -28,7 +26,7 @@ class VAE(nn.Module):
     torch.Size([5, 1, 28, 28])
     """
 
-    def __init__(self, latent_dim: int, generator: torch.Generator) -> None:
+    def __init__(self, latent_dim: int, generator: torch.Generator, channels: int = 1) -> None:
         if latent_dim < 1:
             raise ValueError(f"latent_dim is {latent_dim}, but must be at least 1")
         super().__init__()
@@ -53,7 +51,7 @@ class VAE(nn.Module):
                 nn.Unflatten(1, (32, 7, 7)),
                 nn.ConvTranspose2d(32, 16, kernel_size=4, stride=2, padding=1),  # 16 × 14 × 14
                 nn.ReLU(),
-                nn.ConvTranspose2d(16, 1, kernel_size=4, stride=2, padding=1),  # 1 × 28 × 28
+                nn.ConvTranspose2d(16, channels, kernel_size=4, stride=2, padding=1),  # 28 × 28
             )
         self.latent_dim = latent_dim
         base.initialise(self, generator)
@@ -67,6 +65,14 @@ class VAE(nn.Module):
         """Give the logits of the pixels of p(x|z); their sigmoid is the mean image."""
         logits: Tensor = self.decoder(z)
         return logits
+
+    def mean(self, z: Tensor) -> Tensor:
+        """Give the mean image of p(x|z), pixels in [0, 1]."""
+        return torch.sigmoid(self.decode(z))
+
+    def reconstruction(self, z: Tensor, x: Tensor) -> Tensor:
+        """Give −log p(x|z), nats, shape (n,)."""
+        return bernoulli_cross_entropy(self.decode(z), x)
 
 
 def reparameterize(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:
@@ -82,8 +88,6 @@ def reparameterize(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:
 
 def bernoulli_cross_entropy(logits: Tensor, x: Tensor) -> Tensor:
     """Give −log p(x|z) of independent pixels, summed, in nats, shape (n,).
-
-    A cross-entropy and no likelihood where pixels in [0, 1] are grey.
 
     Examples
     --------
@@ -112,19 +116,16 @@ def vae_loss(vae: VAE, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
     """
     mean, log_variance = vae.encode(x)
     z = reparameterize(mean, log_variance, noise)
-    reconstruction = bernoulli_cross_entropy(vae.decode(z), x)
-    kl = kl_to_standard_normal(mean, log_variance)
-    return reconstruction, kl
+    return vae.reconstruction(z, x), kl_to_standard_normal(mean, log_variance)
 
 
 @dataclass(frozen=True)
 class VAEConfig(Model[VAE]):
     """What defines a VAE experiment; the defaults are the report's (§5.2).
 
-    The report prints a batch size of 65000, which its log shows to be the number of examples; 32 is
-    its library's default. It trains on 65,000 of the 70,000 images: if in the files' order, it
-    borrows 5,000 test images, from the first on. `beta` weighs the KL of (7); `rho` is the decay of
-    RMSprop's running square; `anneal` lowers the learning rate, η in (8), to 0 along half a cosine.
+    The report's batch size, 65000, is a number of examples; 32 is its library's default. It trains
+    on 65,000 of the 70,000 images: if in the files' order, it borrows 5,000 test images. `beta`
+    weighs the KL of (7), `rho` is RMSprop's decay, `anneal` lowers η in (8) to 0 by half a cosine.
 
     Examples
     --------
@@ -150,8 +151,8 @@ class VAEConfig(Model[VAE]):
 
     def optimizer(self, network: nn.Module) -> torch.optim.RMSprop:
         """Make RMSprop, which takes the steps (8)."""
-        weights, rate = network.parameters(), self.learning_rate
-        return torch.optim.RMSprop(weights, lr=rate, alpha=self.rho, eps=RMSPROP_EPSILON)
+        weights = network.parameters()
+        return torch.optim.RMSprop(weights, self.learning_rate, self.rho, RMSPROP_EPSILON)
 
     def epoch(self, state: State, images: Tensor, labels: Tensor, epoch: int) -> Iterator[Tensor]:
         """Run one epoch of the report's (8) and yield each step's loss and KL, nats per image."""
@@ -159,11 +160,10 @@ class VAEConfig(Model[VAE]):
         shape = len(images), self.latent_dim
         order = torch.randperm(len(images), generator=stream(self.seed, "order", epoch))
         noise = torch.randn(shape, generator=stream(self.seed, "noise", epoch))
-        batches = order.to(images.device).split(self.batch_size)
-        noises = noise.to(images.device).split(self.batch_size)
-        for step, (batch, epsilon) in enumerate(zip(batches, noises, strict=True)):
+        parts = (some.to(images.device).split(self.batch_size) for some in (order, noise))
+        for step, (batch, epsilon) in enumerate(zip(*parts, strict=True)):
             if self.anneal:
-                done = epoch + step / len(batches)
+                done = epoch + step / self.steps(len(images))
                 base.anneal(optimizer, self.learning_rate, done / self.epochs)
             reconstruction, kl = vae_loss(vae, base.as_unit(images[batch]), epsilon)
             base.descend(optimizer, loss := (reconstruction + self.beta * kl).mean())
@@ -171,7 +171,7 @@ class VAEConfig(Model[VAE]):
 
     def pixels(self, network: VAE, z: Tensor) -> Tensor:
         """Give the means of p(x|z), not draws from it."""
-        return torch.sigmoid(network.decode(z))
+        return network.mean(z)
 
     def codes(self, network: VAE, images: Tensor) -> Tensor:
         """Give the means of q(z|x), on the CPU."""
@@ -197,4 +197,4 @@ def encode(vae: VAE, images: Tensor) -> tuple[Tensor, Tensor]:
 
 def decode(vae: VAE, z: Tensor) -> Tensor:
     """Give the mean images of p(x|z), pixels in [0, 1], for any number of codes, on the CPU."""
-    return base.in_blocks(vae, lambda block: torch.sigmoid(vae.decode(block)), z)
+    return base.in_blocks(vae, vae.mean, z)

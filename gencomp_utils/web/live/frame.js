@@ -137,7 +137,8 @@ globalThis.gencomp ??= {};
     }));
   };
   const toAddress = (id, settings) => {
-    const list = Object.entries(settings).map((entry) => entry.join("=")).join(",");
+    const single = Object.entries(settings).filter(([, value]) => typeof value !== "object");
+    const list = single.map((entry) => entry.join("=")).join(",");
     try {
       history.replaceState(null, "", `#${id}:${list}`);
     } catch {

@@ -1,0 +1,230 @@
+// The game on a line and on a ring of eight modes: played step by step, and judged exactly.
+"use strict";
+
+globalThis.gencomp ??= {};
+
+(() => {
+  const { exact, game } = gencomp;
+  const RATES = [0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2];
+  const SEEN = [-4, 8], LEAST = -Math.log(4);
+  const sigmoid = (logit) => 1 / (1 + Math.exp(-logit));
+  const text = (value, digits = 3) => value.toFixed(digits).replace("-", "−");
+
+  // On the line the data are N(mu, sd²), and the samples begin as N(0, width²).
+  const DEFAULTS = {
+    seed: 1, loss: "non-saturating", k: 1, optimizer: "adam", rateG: 0.01, rateD: 0.01,
+  };
+  const PRESETS = {
+    equal: { words: "line, equal speeds", line: [3, 0.5], width: 1, end: 480 },
+    half: { words: "line, slow D", line: [3, 0.5], width: 1, end: 420, rateD: 0.001 },
+    plateau: {
+      words: "line, far apart", line: [5, 0.5], width: 0.5, end: 300,
+      loss: "saturating", k: 20, optimizer: "descent", rateG: 0.1, rateD: 0.1,
+    },
+    speeds: { words: "ring, slow G", end: 1050, rateG: 0.002, rateD: 0.003 },
+    lost: { words: "ring, fast G", end: 1050, rateD: 0.003 },
+  };
+  const given = (name) => Object.fromEntries(
+    Object.keys(DEFAULTS).map((key) => [key, PRESETS[name][key] ?? DEFAULTS[key]]));
+
+  // The players before their game, how they move, their turns, and what the game is worth.
+  const begin = (now) => {
+    const { line, width } = PRESETS[now.preset], random = game.stream(now.seed);
+    const [world, size, hidden, batch] =
+      line ? [game.line(...line, ...SEEN), 1, 16, 32] : [game.ring(), 2, 32, 64];
+    const widths = line ? [1, 1] : [2, hidden, hidden, 2];
+    const generator = game.fullyConnected(widths, random);
+    if (line) generator.weights.set([width, 0]);
+    const discriminator = game.fullyConnected([size, hidden, hidden, 1], random);
+    const gan = { generator, discriminator };
+    const equip = () => {
+      gan.generatorOptimizer = game[now.optimizer](generator, now.rateG);
+      gan.discriminatorOptimizer = game[now.optimizer](discriminator, now.rateD);
+    };
+    const turns = () => {
+      gan.generatorOptimizer.rate = now.rateG;
+      gan.discriminatorOptimizer.rate = now.rateD;
+      const loss = now.loss === "saturating" ? game.saturatingLoss : game.nonSaturatingLoss;
+      return game.algorithm1(gan, () => world.draw(random, batch),
+        () => random.normals(size * batch), now.k, loss);
+    };
+    equip();
+    return { line, generator, equip, turns, judge: () => world.judge(gan) };
+  };
+
+  const drawLine = ({ colours, plot }, box, { x, dx, p, q, logits }) => {
+    const axes = plot({ ...box, x: SEEN, y: [0, 1.5], xlabel: "x", ylabel: "density; D(x)" });
+    const density = (masses) => masses.map((mass) => mass / dx);
+    const lost = density(exact.shortfallTerms(p, q, logits));
+    axes.area(x, x.map(() => 0), lost, colours.vermilion, 0.6);
+    axes.line(x, density(p), colours.blue);
+    axes.line(x, density(q), colours.orange);
+    axes.line(x, exact.optimal(p, q), colours.green, { dash: "dashed" });
+    axes.line(x, logits.map(sigmoid), colours.green);
+  };
+
+  const TURN = exact.grid(0, 2 * Math.PI, 25), SHOWN = game.stream(0).normals(1000);
+  const drawRing = ({ context, colours, plot }, box, { near, logits }, generator) => {
+    const { EDGE, SIDE } = game, { left, top, width } = box, cell = width / SIDE;
+    const axes = plot({ ...box, x: [-EDGE, EDGE], y: [-EDGE, EDGE] });
+    logits.forEach((logit, i) => {
+      const answer = sigmoid(logit), row = Math.floor(i / SIDE), column = i % SIDE;
+      context.globalAlpha = Math.abs(answer - 0.5) / 2;
+      context.fillStyle = answer > 0.5 ? colours.blue : colours.orange;
+      context.fillRect(left + column * cell, top + width - (row + 1) * cell, cell, cell);
+    });
+    context.globalAlpha = 1;
+    game.RING.forEach(([x, y], mode) => {
+      const around = [TURN.map((t) => x + Math.cos(t) / 4), TURN.map((t) => y + Math.sin(t) / 4)];
+      axes.line(...around, colours.blue, near[mode] < 0.02 ? { dash: "dotted" } : { width: 3 });
+    });
+    const at = game.output(generator, SHOWN);
+    const [xs, ys] = [0, 1].map((axis) => at.filter((_, i) => i % 2 === axis));
+    axes.points(xs, ys, colours.orange, 1.6);
+  };
+
+  gencomp.figure("game", (figure) => {
+    figure.defaults({ preset: "equal", plain: false });
+    const now = figure.settings;
+    if (!PRESETS[now.preset]) now.preset = "equal";
+    figure.defaults(given(now.preset));
+    let play, turns, found, iteration, history, ahead = false;
+    const end = () => PRESETS[now.preset].end;
+
+    const boxes = (width) => {
+      const left = 46, wide = width - 58, side = Math.min(280, wide);
+      if (!play.line && width > 540) {
+        return [{ left, top: 10, width: side, height: side },
+          { left: side + 106, top: 40, width: wide - side - 60, height: side - 30 }];
+      }
+      const above = play.line ? { left, top: 26, width: wide, height: 200 }
+        : { left, top: 10, width: side, height: side };
+      return [above, { left, top: above.top + above.height + 68, width: wide, height: 120 }];
+    };
+    const draw = (pen, width) => {
+      const [above, below] = boxes(width), { colours } = pen, { at, value, cost } = history;
+      if (play.line) drawLine(pen, above, found);
+      else drawRing(pen, above, found, play.generator);
+      const axes = pen.plot({
+        ...below, x: [0, Math.max(end(), iteration)], xlabel: "iteration",
+        y: [-2, 0], yticks: [-2, [LEAST, "−log 4"], -1, 0],
+        ylabel: play.line ? "nats" : "nats, blurred by N(0, 0.1²)",
+      });
+      axes.horizontal(LEAST, colours.grey);
+      axes.area(at, value, cost, colours.vermilion, 0.3);
+      axes.line(at, cost, colours.purple);
+      axes.line(at, value, colours.green);
+    };
+
+    const judge = () => {
+      found = play.judge();
+      history.at.push(iteration);
+      history.value.push(found.value);
+      history.cost.push(found.cost);
+    };
+    const look = () => {
+      judge();
+      const [b, a] = play.generator.weights;
+      const [value, jsd, shortfall] = [found.value, found.jsd, found.shortfall].map((v) => text(v));
+      const samples = play.line ? `N(${text(a, 2)}, ${text(Math.abs(b), 2)}²)`
+        : `${found.modes} of 8 modes`;
+      show({ iteration: String(iteration), samples, value, jsd, shortfall });
+      const words = `After ${iteration} iterations: samples ${samples}, V ${value}, JSD ${jsd} of `
+        + `at most 0.693, D's shortfall ${shortfall}.`;
+      canvas.label(words);
+      canvas.redraw();
+      figure.mark("iteration", iteration);
+      return words;
+    };
+    const reset = () => {
+      ahead = false;
+      play = begin(now);
+      turns = play.turns();
+      iteration = 0;
+      history = { at: [], value: [], cost: [] };
+      legends.forEach((legend, i) => {
+        legend.style.display = i === (play.line ? 0 : 1) ? "" : "none";
+      });
+      return look();
+    };
+    const advance = () => {
+      turns.next();
+      iteration += 1;
+      return iteration % end() === 0;
+    };
+    const step = () => {
+      if (ahead) reset();
+      const moving = player.playing();
+      let ended = advance();
+      for (let i = 1; moving && !play.line && i < 3 && !ended; i++) ended = advance();
+      if (play.line || !moving || ended || iteration % 12 < 3) figure.say(look());
+      else canvas.redraw();
+      return !ended;
+    };
+    // Until somebody plays, the end of the game is shown.
+    const lookAhead = () => {
+      const until = performance.now() + 10;
+      let ended = !ahead;
+      while (!ended && performance.now() < until) {
+        ended = advance();
+        if (iteration % 12 === 0) judge();
+      }
+      if (!ended) setTimeout(lookAhead);
+      else if (ahead) look();
+    };
+
+    const both = [["V(D, G)", "green"], ["C(G)", "purple"], ["shortfall", "vermilion", "area"]];
+    const legends = [
+      [["data", "blue"], ["samples", "orange"], ["D", "green"], ["D*", "green", "dashed"]],
+      [["modes, thick if found", "blue"], ["samples", "orange"],
+        ["D says real", "blue", "area"], ["generated", "orange", "area"]],
+    ].map((entries) => figure.legend([...entries, ...both]));
+    const canvas = figure.canvas({ label: "", draw, height: (width) => {
+      const { top, height } = boxes(width)[1];
+      return top + height + 40;
+    } });
+    const player = figure.player({ step, reset: () => figure.say(reset()), playing: now.plain });
+    const controls = {};
+    const choice = (name, label, options) => {
+      const pairs = options.map((option) => (Array.isArray(option) ? option : [option, option]));
+      controls[name] = figure.choice({ name, label, options: pairs });
+    };
+    choice("preset", "Game", Object.entries(PRESETS).map(([name, { words }]) => [name, words]));
+    choice("seed", "Seed", [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    if (!now.plain) {
+      choice("loss", "G's loss", ["saturating", "non-saturating"]);
+      choice("k", "k", [1, 2, 5, 10, 20]);
+      choice("optimizer", "Optimiser", [["adam", "Adam"], ["descent", "plain descent"]]);
+      choice("rateG", "G's rate", RATES);
+      choice("rateD", "D's rate", RATES);
+    }
+    const show = figure.values([["iteration", "iteration"], ["samples", "samples"],
+      ["value", "V(D, G)"], ["jsd", "exact JSD"], ["shortfall", "shortfall"]]);
+
+    const set = (values) => {
+      for (const [name, value] of Object.entries(values)) {
+        now[name] = value;
+        controls[name]?.set(value);
+      }
+    };
+    figure.changed((name) => {
+      ahead = false;
+      if (name === "preset" || name === "seed") {
+        if (name === "preset") set({ ...given(now.preset), seed: now.seed });
+        player.pause();
+        return figure.say(reset());
+      }
+      if (name === "optimizer") {
+        const usual = now.optimizer === "adam" ? 0.01 : 0.1;
+        set({ rateG: usual, rateD: usual });
+        play.equip();
+      }
+      turns = play.turns();
+    });
+    reset();
+    ahead = !now.plain;
+    lookAhead();
+  });
+
+  gencomp.play = { PRESETS, given, begin };
+})();
