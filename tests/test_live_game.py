@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -182,13 +183,7 @@ def test_each_preset_is_embedded_and_another_is_refused(monkeypatch):
 
 
 def test_the_poster_on_the_line_says_what_its_chapter_says():
-    told = live_game.poster(live_game.PRESETS["half"]).get_label()
-    value, cost = (float(part.replace("−", "-")) for part in told_numbers(told))
+    told = live_game.poster(live_game.PRESETS["half"]).get_label().replace("−", "-")
+    value, cost = map(float, re.search(r"end at (\S+) and (\S+) nats", told).groups())
     assert value == pytest.approx(-math.log(4), abs=0.07)
     assert cost > -0.8
-
-
-def told_numbers(told: str) -> list[str]:
-    """Give V and C(G) of a poster's alternative text."""
-    first, second = told.split("end at ")[1].split(" nats")[0].split(" and ")
-    return [first, second]

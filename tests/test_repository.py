@@ -131,7 +131,12 @@ def test_versions_agree():
 def test_the_address_is_the_same_everywhere():
     # What stands for any repository, in help texts, isn't ours.
     other = re.compile(rf"https://github\.com/(?!ORG/){'[^/]+'}/gencomp-book")
-    for path in [*ROOT.glob("*.*"), *(ROOT / "book").rglob("*.md"), *ROOT.rglob("book/**/*.ipynb")]:
+    for path in [
+        *ROOT.glob("*.*"),
+        *(ROOT / "book").rglob("*.md"),
+        *ROOT.glob("book/**/*.ipynb"),
+        *ROOT.glob("assignments/**/*.ipynb"),
+    ]:
         if path.is_file():
             named = set(other.findall(path.read_text(encoding="utf-8")))
             assert named <= {address()}, f"{path.relative_to(ROOT)} names {named}"

@@ -25,7 +25,8 @@ def files() -> list[Path]:
         ROOT / name
         for name in ("_config.yml", "README.md", "CITATION.cff", "gencomp_utils/__init__.py")
     ]
-    return named + sorted((ROOT / "book").rglob("*.md")) + sorted((ROOT / "book").rglob("*.ipynb"))
+    patterns = "book/**/*.md", "book/**/*.ipynb", "assignments/**/*.ipynb"
+    return named + [path for pattern in patterns for path in sorted(ROOT.glob(pattern))]
 
 
 def main() -> None:

@@ -226,54 +226,43 @@ globalThis.gencomp ??= {};
     },
   });
 
-  // Data N(c, 0.05² I) around eight centres c, samples of two numbers from two; 48 × 48 cells.
-  const SIDE = 48, EDGE = 3, CELL = 2 * EDGE / SIDE, SD = 0.05, BLUR = 0.1;
+  // Data N(c, 0.05² I) around eight centres c, samples of two numbers from two; 48 × 48 cells. Both
+  // sides are blurred by N(0, 0.1² I).
+  const SIDE = 48, EDGE = 3, SD = 0.05, BLUR = 0.1, SHARES = 1500;
   const RING = Array.from({ length: 8 }, (_, i) => i * Math.PI / 4)
     .map((angle) => [2 * Math.cos(angle), 2 * Math.sin(angle)]);
   const MIDDLES = middles(-EDGE, EDGE, SIDE);
   const CENTRES = Float64Array.from({ length: 2 * SIDE ** 2 }, (_, i) =>
     MIDDLES[i % 2 ? Math.floor(i / 2 / SIDE) : i / 2 % SIDE]);
-  // N(0, I) in equal shares, laid out as a sunflower lays its seeds: even, and dense in the middle.
-  const SHARES = 2000, GOLDEN = Math.PI * (3 - Math.sqrt(5));
+  // The noise in equal shares, laid out as a sunflower lays its seeds: evenly, and densest inside.
   const NOISE = Float64Array.from({ length: 2 * SHARES }, (_, i) => {
-    const seed = Math.floor(i / 2), angle = seed * GOLDEN + (i % 2) * Math.PI / 2;
-    return Math.sqrt(-2 * Math.log((seed + 0.5) / SHARES)) * Math.cos(angle);
+    const seed = Math.floor(i / 2), angle = seed * Math.PI * (3 - Math.sqrt(5));
+    const radius = Math.sqrt(-2 * Math.log((seed + 0.5) / SHARES));
+    return radius * (i % 2 ? Math.sin(angle) : Math.cos(angle));
   });
 
-  // Both sides are blurred by N(0, 0.1²). Sharing a mass among four cells does CELL² / 6 of it.
-  const bells = (means, variance) => Float64Array.from({ length: SIDE * means.length }, (_, i) => {
-    const row = Math.floor(i / means.length);
-    return exact.gaussian(MIDDLES[row], means[i % means.length], Math.sqrt(variance));
-  });
-  const ringSide = (axis) => bells(RING.map((centre) => centre[axis]), SD ** 2 + BLUR ** 2);
-  const RING_MASSES = normalised(product(ringSide(1), ringSide(0), 8));
-  const BLURRING = bells(MIDDLES, BLUR ** 2 - CELL ** 2 / 6);
-  const blurred = (cells) => normalised(product(BLURRING, product(BLURRING, cells, SIDE), SIDE));
+  // Points of equal mass as masses of the cells, each spread as a bell.
+  const spread = (points, sd) => {
+    const count = points.length / 2;
+    const bells = (axis) => new Float64Array(SIDE * count).map((_, i) =>
+      exact.gaussian(MIDDLES[Math.floor(i / count)], points[2 * (i % count) + axis], sd));
+    return normalised(product(bells(1), bells(0), count));
+  };
+  const RING_MASSES = spread(RING.flat(), Math.hypot(SD, BLUR));
 
   const ring = () => ({
     draw(random, count) {
       const centres = Array.from({ length: count }, () => RING[Math.floor(8 * random.uniform())]);
       return random.normals(2 * count).map((z, i) => centres[Math.floor(i / 2)][i % 2] + SD * z);
     },
-    // A mode is found if 2% of the samples lie within 0.25 of its centre.
     judge({ generator, discriminator }) {
-      const at = output(generator, NOISE), cells = new Float64Array(SIDE ** 2);
-      const near = new Float64Array(8);
-      const place = (t) => Math.max(0, Math.min(SIDE - 1.001, (t + EDGE) / CELL - 0.5));
-      for (let i = 0; i < at.length; i += 2) {
-        const u = place(at[i]), v = place(at[i + 1]), left = Math.floor(u), low = Math.floor(v);
-        for (const column of [left, left + 1]) {
-          for (const row of [low, low + 1]) {
-            cells[row * SIDE + column] += (1 - Math.abs(u - column)) * (1 - Math.abs(v - row));
-          }
-        }
-        RING.forEach(([x, y], mode) => {
-          if (Math.hypot(at[i] - x, at[i + 1] - y) < 0.25) near[mode] += 1 / SHARES;
-        });
-      }
-      const modes = near.filter((mass) => mass >= 0.02).length;
-      const logits = output(discriminator, CENTRES);
-      return { near, modes, ...judged(RING_MASSES, blurred(cells), logits) };
+      // What lies farther out is taken to the border, where there are no data either.
+      const at = output(generator, NOISE).map((t) => Math.max(-2.7, Math.min(2.7, t)));
+      const near = RING.map(([x, y]) => at.filter((u, i) =>
+        i % 2 === 0 && Math.hypot(u - x, at[i + 1] - y) < 0.25).length / SHARES);
+      const modes = near.filter((share) => share >= 0.02).length;  // found by 2% of the samples
+      const q = spread(at, BLUR), logits = output(discriminator, CENTRES);
+      return { near, modes, ...judged(RING_MASSES, q, logits) };
     },
   });
 
