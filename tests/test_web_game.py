@@ -420,9 +420,9 @@ def test_the_blurred_jsd_is_that_of_fine_cells(tab, trained, rate):
 
 
 PLANE_FAULTS = {
-    "the data not blurred": ("SD ** 2 + BLUR ** 2", "SD ** 2"),
-    "blurred twice": ("BLUR ** 2 - CELL ** 2 / 6", "2 * BLUR ** 2"),
-    "laid half a cell away": ("/ CELL - 0.5", "/ CELL"),
+    "the data not blurred": ("Math.hypot(SD, BLUR)", "SD"),
+    "the samples blurred twice": ("spread(at, BLUR)", "spread(at, 2 * BLUR)"),
+    "one coordinate for both": ("(i % count) + axis", "(i % count)"),
     "noise of another width": ("-2 * Math.log((seed", "-3 * Math.log((seed"),
 }
 

@@ -228,7 +228,7 @@ globalThis.gencomp ??= {};
 
   // Data N(c, 0.05² I) around eight centres c, samples of two numbers from two; 48 × 48 cells. Both
   // sides are blurred by N(0, 0.1² I).
-  const SIDE = 48, EDGE = 3, SD = 0.05, BLUR = 0.1, SHARES = 1500;
+  const SIDE = 48, EDGE = 3, SD = 0.05, BLUR = 0.1, SHARES = 1000;
   const RING = Array.from({ length: 8 }, (_, i) => i * Math.PI / 4)
     .map((angle) => [2 * Math.cos(angle), 2 * Math.sin(angle)]);
   const MIDDLES = middles(-EDGE, EDGE, SIDE);
@@ -260,7 +260,7 @@ globalThis.gencomp ??= {};
       const at = output(generator, NOISE).map((t) => Math.max(-2.7, Math.min(2.7, t)));
       const near = RING.map(([x, y]) => at.filter((u, i) =>
         i % 2 === 0 && Math.hypot(u - x, at[i + 1] - y) < 0.25).length / SHARES);
-      const modes = near.filter((share) => share >= 0.02).length;  // found by 2% of the samples
+      const modes = near.filter((share) => share >= 0.02).length;  // found by 2% of G's mass
       const q = spread(at, BLUR), logits = output(discriminator, CENTRES);
       return { near, modes, ...judged(RING_MASSES, q, logits) };
     },
