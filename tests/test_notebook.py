@@ -7,7 +7,6 @@ import json
 import re
 import sys
 
-import ipywidgets
 import numpy as np
 import pytest
 import torch

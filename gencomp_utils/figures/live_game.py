@@ -70,7 +70,7 @@ def _players(preset: Preset, *widths: list[int]) -> game.GAN:
         else torch.optim.Adam(network.parameters(), lr, (0.5, 0.999), fused=True)
         for network, lr in zip(networks, (preset.lr_g, preset.lr_d), strict=True)
     ]
-    return game.GAN(*networks, *steps)
+    return game.GAN(networks[0], networks[1], steps[0], steps[1])
 
 
 def _line(preset: Preset, mean: float) -> Figure:
@@ -151,4 +151,5 @@ def _ring(preset: Preset) -> Figure:
 
 @torch.no_grad()
 def _cloud(gan: game.GAN, z: Tensor) -> Tensor:
-    return gan.generator(z).clone()
+    cloud: Tensor = gan.generator(z)
+    return cloud

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from scipy.ndimage import gaussian_filter
-from sklearn.metrics import pairwise_distances_argmin_min
 from torch import Tensor
 
 from gencomp_utils.models.base import as_unit
@@ -175,7 +174,9 @@ def _nearest(queries: np.ndarray, blocks: Iterable[np.ndarray]) -> tuple[Tensor,
     for block in blocks:
         if len(block) == 0:
             raise ValueError("among has no images, but must have at least one")
-        at, distance = pairwise_distances_argmin_min(queries, block)
+        # |a|² is the same for all b; the one that is found is measured again, without cancellation.
+        at = ((block**2).sum(axis=1) - 2 * queries @ block.T).argmin(axis=1)
+        distance = np.linalg.norm(queries - block[at], axis=1)
         nearer = distance < least
         least[nearer], index[nearer] = distance[nearer], start + at[nearer]
         start += len(block)

@@ -226,8 +226,8 @@ globalThis.gencomp ??= {};
     },
   });
 
-  // Data N(c, 0.05² I) around eight centres c, samples of two numbers from two; 48 × 48 cells. Both
-  // sides are blurred by N(0, 0.1² I).
+  // Data N(c, 0.05² I) around eight centres c, samples of two numbers from two; 48 × 48 cells. Data
+  // and samples are blurred by N(0, 0.1² I).
   const SIDE = 48, EDGE = 3, SD = 0.05, BLUR = 0.1, SHARES = 1000;
   const RING = Array.from({ length: 8 }, (_, i) => i * Math.PI / 4)
     .map((angle) => [2 * Math.cos(angle), 2 * Math.sin(angle)]);

@@ -8,7 +8,7 @@ globalThis.gencomp ??= {};
   const RATES = [0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2];
   const SEEN = [-4, 8], LEAST = -Math.log(4);
   const sigmoid = (logit) => 1 / (1 + Math.exp(-logit));
-  const text = (value, digits = 3) => value.toFixed(digits).replace("-", "−");
+  const text = (value, digits) => value.toFixed(digits).replace("-", "−");
 
   // On the line the data are N(mu, sd²), and the samples begin as N(0, width²).
   const DEFAULTS = {
@@ -92,19 +92,21 @@ globalThis.gencomp ??= {};
     const end = () => PRESETS[now.preset].end;
 
     const boxes = (width) => {
-      const left = 46, wide = width - 58, side = Math.min(280, wide);
-      if (!play.line && width > 540) {
-        return [{ left, top: 10, width: side, height: side },
-          { left: side + 106, top: 40, width: wide - side - 60, height: side - 30 }];
-      }
+      const left = 46, wide = width - 58, side = Math.min(now.plain ? 400 : 280, wide);
       const above = play.line ? { left, top: 26, width: wide, height: 200 }
         : { left, top: 10, width: side, height: side };
+      if (now.plain) return [above];
+      if (!play.line && width > 540) {
+        const beside = { left: side + 106, width: wide - side - 60 };
+        return [above, { ...beside, top: 40, height: side - 30 }];
+      }
       return [above, { left, top: above.top + above.height + 68, width: wide, height: 120 }];
     };
     const draw = (pen, width) => {
       const [above, below] = boxes(width), { colours } = pen, { at, value, cost } = history;
       if (play.line) drawLine(pen, above, found);
       else drawRing(pen, above, found, play.generator);
+      if (!below) return;
       const axes = pen.plot({
         ...below, x: [0, Math.max(end(), iteration)], xlabel: "iteration",
         y: [-2, 0], yticks: [-2, [LEAST, "−log 4"], -1, 0],
@@ -125,12 +127,14 @@ globalThis.gencomp ??= {};
     const look = () => {
       judge();
       const [b, a] = play.generator.weights;
-      const [value, jsd, shortfall] = [found.value, found.jsd, found.shortfall].map((v) => text(v));
+      const [value, jsd, shortfall] = ["value", "jsd", "shortfall"].map((name) =>
+        text(found[name], play.line ? 3 : 2));
       const samples = play.line ? `N(${text(a, 2)}, ${text(Math.abs(b), 2)}²)`
         : `${found.modes} of 8 modes`;
-      show({ iteration: String(iteration), samples, value, jsd, shortfall });
-      const words = `After ${iteration} iterations: samples ${samples}, V ${value}, JSD ${jsd} of `
-        + `at most 0.693, D's shortfall ${shortfall}.`;
+      const rest = now.plain ? {} : { value, jsd, shortfall };
+      show({ iteration: String(iteration), samples, ...rest });
+      const words = `After ${iteration} iterations: samples ${samples}${now.plain ? "."
+        : `, V ${value}, JSD ${jsd} of at most 0.693, D's shortfall ${shortfall}.`}`;
       canvas.label(words);
       canvas.redraw();
       figure.mark("iteration", iteration);
@@ -173,14 +177,15 @@ globalThis.gencomp ??= {};
       else if (ahead) look();
     };
 
-    const both = [["V(D, G)", "green"], ["C(G)", "purple"], ["shortfall", "vermilion", "area"]];
+    const both = now.plain ? []
+      : [["V(D, G)", "green"], ["C(G)", "purple"], ["shortfall", "vermilion", "area"]];
     const legends = [
       [["data", "blue"], ["samples", "orange"], ["D", "green"], ["D*", "green", "dashed"]],
       [["modes, thick if found", "blue"], ["samples", "orange"],
         ["D says real", "blue", "area"], ["generated", "orange", "area"]],
     ].map((entries) => figure.legend([...entries, ...both]));
     const canvas = figure.canvas({ label: "", draw, height: (width) => {
-      const { top, height } = boxes(width)[1];
+      const { top, height } = boxes(width).at(-1);
       return top + height + 40;
     } });
     const player = figure.player({ step, reset: () => figure.say(reset()), playing: now.plain });
@@ -189,17 +194,18 @@ globalThis.gencomp ??= {};
       const pairs = options.map((option) => (Array.isArray(option) ? option : [option, option]));
       controls[name] = figure.choice({ name, label, options: pairs });
     };
-    choice("preset", "Game", Object.entries(PRESETS).map(([name, { words }]) => [name, words]));
     choice("seed", "Seed", [1, 2, 3, 4, 5, 6, 7, 8, 9]);
     if (!now.plain) {
+      choice("preset", "Game", Object.entries(PRESETS).map(([name, { words }]) => [name, words]));
       choice("loss", "G's loss", ["saturating", "non-saturating"]);
       choice("k", "k", [1, 2, 5, 10, 20]);
       choice("optimizer", "Optimiser", [["adam", "Adam"], ["descent", "plain descent"]]);
       choice("rateG", "G's rate", RATES);
       choice("rateD", "D's rate", RATES);
     }
-    const show = figure.values([["iteration", "iteration"], ["samples", "samples"],
-      ["value", "V(D, G)"], ["jsd", "exact JSD"], ["shortfall", "shortfall"]]);
+    const rows = [["iteration", "iteration"], ["samples", "samples"],
+      ["value", "V(D, G)"], ["jsd", "exact JSD"], ["shortfall", "shortfall"]];
+    const show = figure.values(now.plain ? rows.slice(0, 2) : rows);
 
     const set = (values) => {
       for (const [name, value] of Object.entries(values)) {
@@ -222,7 +228,7 @@ globalThis.gencomp ??= {};
       turns = play.turns();
     });
     reset();
-    ahead = !now.plain;
+    ahead = !figure.begin;  // a figure that begins by itself shows its end soon enough
     lookAhead();
   });
 
