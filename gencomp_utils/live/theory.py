@@ -1,7 +1,7 @@
 """Live figures of the chapters on theory: distances, the discriminator, the bound, stamps.
 
 The first argument of each draws the poster, and what a kernel's sliders show;
-:mod:`gencomp_utils.figures.live_theory` has one for each.
+``gencomp_utils.figures.live_theory`` has one for each.
 """
 
 from collections.abc import Callable, Mapping
