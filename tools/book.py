@@ -58,9 +58,9 @@ def main() -> int:
     BUILD.mkdir(exist_ok=True)
     STAMP.write_text(json.dumps({"executed": key["executed"]}))
 
-    environment = os.environ | {"GENCOMP_BUILD": "1"}
     if not digits.is_mnist:
-        environment["GENCOMP_STAND_IN"] = "1"
+        os.environ["GENCOMP_STAND_IN"] = "1"
+    environment = os.environ | {"GENCOMP_BUILD": "1"}
     if folder := environment.get("GENCOMP_DATA_DIR"):
         environment["GENCOMP_DATA_DIR"] = str(Path(folder).absolute())
     command = ["jupyter-book", "build", str(ROOT), "--all", "-W", "-n", "--keep-going"]
