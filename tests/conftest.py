@@ -16,6 +16,7 @@ import nbformat
 import pytest
 import yaml
 from bs4 import BeautifulSoup
+from filelock import FileLock
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
@@ -30,7 +31,10 @@ from browser import find  # noqa: E402, found by the line above
 
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 LEFT_OUT = ("skipped", "xfailed", "xpassed")
-LONG_FILES = ("test_pages.py", "test_notebooks.py", "test_no_data.py")
+LONG_FILES = (
+    "test_pages.py", "test_notebooks.py", "test_no_data.py", "test_course_class.py",
+    "test_live_pages.py",
+)  # fmt: skip
 
 
 # The book and its chapters
@@ -103,8 +107,10 @@ def mnist() -> Path:
 
 @pytest.fixture(scope="session")
 def site() -> Path:
-    """Build the book, and return the folder of its pages."""
-    run([sys.executable, "tools/book.py"], ROOT)
+    """Build the book, and return the folder of its pages; one of several processes builds it."""
+    (ROOT / "_build").mkdir(exist_ok=True)
+    with FileLock(ROOT / "_build" / "book.lock"):
+        run([sys.executable, "tools/book.py"], ROOT)
     return ROOT / "_build" / "html"
 
 
