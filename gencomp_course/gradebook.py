@@ -95,12 +95,8 @@ def submissions(folder: Path, roster: Iterable[str]) -> tuple[dict[str, Path], l
 
 
 def _counts(path: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.parts[1:])
-    return (
-        path.suffix.lower() in SUFFIXES
-        and path.is_file()
-        and (not hidden or ".ipynb_checkpoints" not in path.parts)
-    )
+    backup = ".ipynb_checkpoints" in path.parts
+    return path.suffix.lower() in SUFFIXES and path.is_file() and not backup
 
 
 def _belongs(name: str, student: str) -> bool:

@@ -156,7 +156,7 @@ def maps(some: Groups, *, times: float = 2.0) -> Finding:
     "if one of the two",
     date=BEFORE,
     trained={
-        "VAE/GAN": [VAEGANConfig(seed=seed) for seed in range(3)],
+        "VAE/GAN": seeds(VAEGANConfig(), range(3)),
         "20-D": LONG[:3],
         "DCGAN": DCGANS[:3],
         "real": REAL,

@@ -15,7 +15,7 @@ from gencomp_utils.divergences import js_divergence
 from gencomp_utils.figures.shared import BLUE, GREEN, ORANGE, PURPLE, bare, described, level, new
 from gencomp_utils.models import game
 from gencomp_utils.models.base import stream
-from gencomp_utils.models.toys import RING, fully_connected, modes_found
+from gencomp_utils.models.toys import RING, draw_ring, fully_connected, modes_found
 
 _STD = 0.5  # of the data on the line
 
@@ -123,13 +123,12 @@ def _line(preset: Preset, mean: float) -> Figure:
 def _ring(preset: Preset) -> Figure:
     gan = _players(preset, [2, 32, 32, 2], [2, 32, 32, 1])
     draws, z = stream(0, "draws"), torch.randn(1000, 2, generator=stream(0, "test"))
-
-    def sample_data() -> Tensor:
-        modes = torch.randint(8, (64,), generator=draws)
-        return RING[modes] + 0.05 * torch.randn(64, 2, generator=draws)
-
     turns = game.algorithm_1(
-        gan, sample_data, lambda: torch.randn(64, 2, generator=draws), preset.iterations, preset.k
+        gan,
+        lambda: draw_ring(64, generator=draws),
+        lambda: torch.randn(64, 2, generator=draws),
+        preset.iterations,
+        preset.k,
     )
     clouds = [_cloud(gan, z)]
     clouds += [_cloud(gan, z) for i, _ in enumerate(turns, 1) if 2 * i % preset.iterations == 0]

@@ -77,6 +77,20 @@ class SideBySide(nn.Module):
         return x
 
 
+def draw_ring(*shape: int, generator: torch.Generator) -> Tensor:
+    """Draw from the ring: its eight modes, equally likely, each with standard deviation 0.05.
+
+    Gives points, shape (*shape, 2); the generator is on the CPU.
+
+    Examples
+    --------
+    >>> draw_ring(8, 64, generator=torch.Generator().manual_seed(0)).shape
+    torch.Size([8, 64, 2])
+    """
+    modes = torch.randint(8, shape, generator=generator)
+    return RING[modes] + 0.05 * torch.randn(*shape, 2, generator=generator)
+
+
 def ring_games(
     copies: int, lr_g: float, lr_d: float
 ) -> tuple[GAN, Callable[[], Tensor], Callable[[], Tensor]]:
@@ -103,9 +117,7 @@ def ring_games(
     data, noise = stream(0, "data"), stream(0, "noise")
 
     def draw_data() -> Tensor:
-        modes = torch.randint(8, (8, 64), generator=data)
-        drawn = RING[modes] + 0.05 * torch.randn(8, 64, 2, generator=data)
-        return drawn.repeat(copies, 1, 1)
+        return draw_ring(8, 64, generator=data).repeat(copies, 1, 1)
 
     def draw_noise() -> Tensor:
         return torch.randn(8, 64, 2, generator=noise).repeat(copies, 1, 1)

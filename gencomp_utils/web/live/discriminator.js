@@ -34,7 +34,7 @@ globalThis.gencomp ??= {};
       const answers = plot({ ...box, top: 166, y: [0, 1], ylabel: "D (drag the points)" });
       answers.horizontal(0.5, colours.faint);
       if (now.best) answers.line(X, exact.optimal(p, q), colours.green, { dash: "dashed" });
-      answers.line(X, logits.map((logit) => 1 / (1 + Math.exp(-logit))), colours.green);
+      answers.line(X, logits.map(exact.sigmoid), colours.green);
       KNOTS.forEach((knot, i) => {
         const radius = NAMES[i] === here() ? 8 : 5;
         // A finger that has one point takes those that it passes along.

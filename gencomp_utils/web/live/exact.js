@@ -71,6 +71,7 @@ globalThis.gencomp ??= {};
 
   const cost = (p, q, dx = 1) => 2 * js(p, q, dx) - 2 * Math.LN2;
 
+  const sigmoid = (t) => 1 / (1 + Math.exp(-t));
   const softplus = (t) => Math.max(t, 0) + Math.log1p(Math.exp(-Math.abs(t)));
 
   // V of a D given by its logits, in which nothing rounds to certainty.
@@ -105,5 +106,6 @@ globalThis.gencomp ??= {};
   gencomp.exact = {
     gaussian, grid, mixture, sum, jsTerms, js, kl, klGaussian, totalVariation, wasserstein,
     optimal, cost, valueOfLogits, shortfallTerms, linearGaussian,
+    sigmoid, softplus,
   };
 })();

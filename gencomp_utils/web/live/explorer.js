@@ -7,7 +7,7 @@
   const SIDE = 28, HIGH = 3.2, DRAWS = 20, FONT = "13px system-ui, sans-serif";
   const NAMES = "zero one two three four five six seven eight nine".split(" ");
 
-  const number = (value, digits = 1) => value.toFixed(digits).replace("-", "−");
+  const number = (value, digits = 1) => gencomp.text(value, digits);
   const pair = (values, digits = 2) => values.map((value) => number(value, digits)).join(", ");
 
   const stroke = (context, strokes, scale, [left, top], lineWidth) => {

@@ -28,6 +28,8 @@ globalThis.gencomp ??= {};
     return element;
   };
 
+  const text = (value, digits = 2) => value.toFixed(digits).replace("-", "−");
+
   // Even steps of 1, 2 or 5 times a power of ten, about so many of them.
   const ticks = ([low, high], about) => {
     const rough = (high - low) / about, power = 10 ** Math.floor(Math.log10(rough));
@@ -37,7 +39,7 @@ globalThis.gencomp ??= {};
       found.push(i * step);
     }
     const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
-    return found.map((value) => [value, value.toFixed(digits).replace("-", "−")]);
+    return found.map((value) => [value, text(value, digits)]);
   };
 
   const plot = (context, colours, box) => {
@@ -149,20 +151,17 @@ globalThis.gencomp ??= {};
   class Figure {
     constructor(root) {
       this.root = root;
-      this.settings = { ...JSON.parse(root.dataset.settings), ...fromAddress(root.id) };
-      this.fromPage = Object.keys(fromAddress(root.id)).length > 0;
+      const asked = fromAddress(root.id);
+      this.settings = { ...JSON.parse(root.dataset.settings), ...asked };
+      this.addressed = Object.keys(asked).length > 0;
       this.body = make(root, "div", { className: "gencomp-live-body" });
-      this.controls = null;
       this.listeners = [];
-      this.canvases = [];
-      this.seen = true;
       this.drawings = 0;
       this.status = make(this.body, "p", { className: "gencomp-live-said" }, { role: "status" });
       // JupyterLab would take the arrow keys for its cells.
       this.body.addEventListener("keydown", (event) => event.stopPropagation());
-      new IntersectionObserver(([entry]) => {
-        this.seen = entry.isIntersecting;
-        if (!this.seen) this.pause?.();
+      new IntersectionObserver((entries) => {
+        if (!entries.at(-1).isIntersecting) this.pause?.();
       }).observe(root);
       document.addEventListener("visibilitychange", () => document.hidden && this.pause?.());
     }
@@ -223,7 +222,6 @@ globalThis.gencomp ??= {};
       new ResizeObserver(redraw).observe(this.body);
       new MutationObserver(redraw).observe(document.documentElement,
         { attributeFilter: ["data-theme"] });
-      this.canvases.push(redraw);
       redraw();
       return { element, redraw, label: (words) => element.setAttribute("aria-label", words) };
     }
@@ -380,6 +378,8 @@ globalThis.gencomp ??= {};
     }
   }
 
+  gencomp.text = text;
+
   gencomp.figure = (name, setup) => {
     figures[name] = setup;
   };
@@ -389,10 +389,9 @@ globalThis.gencomp ??= {};
     const figure = new Figure(root);
     try {
       figures[root.dataset.figure](figure);
-      root.dataset.state ??= "ready";
-      if (root.dataset.state === "poster") root.dataset.state = "ready";
+      if ((root.dataset.state ?? "poster") === "poster") root.dataset.state = "ready";
       root.dataset.live = "";
-      if (figure.fromPage) root.scrollIntoView({ block: "nearest" });
+      if (figure.addressed) root.scrollIntoView({ block: "nearest" });
       figure.begin?.();
     } catch (error) {
       figure.body.remove();

@@ -37,7 +37,7 @@ globalThis.gencomp ??= {};
     }
   };
 
-  gencomp.find = () => {
+  const find = () => {
     const near = new IntersectionObserver((entries) => {
       for (const { isIntersecting, target } of entries) {
         if (!isIntersecting) continue;
@@ -51,5 +51,5 @@ globalThis.gencomp ??= {};
     }
   };
 
-  if (here) document.addEventListener("DOMContentLoaded", gencomp.find);
+  if (here) document.addEventListener("DOMContentLoaded", find);
 })();

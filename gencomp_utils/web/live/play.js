@@ -4,11 +4,9 @@
 globalThis.gencomp ??= {};
 
 (() => {
-  const { exact, game } = gencomp;
+  const { exact, game, text } = gencomp, { sigmoid } = exact;
   const RATES = [0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2];
   const SEEN = [-4, 8], LEAST = -Math.log(4);
-  const sigmoid = (logit) => 1 / (1 + Math.exp(-logit));
-  const text = (value, digits) => value.toFixed(digits).replace("-", "−");
 
   // On the line the data are N(mu, sd²), and the samples begin as N(0, width²).
   const DEFAULTS = {
@@ -147,7 +145,7 @@ globalThis.gencomp ??= {};
       iteration = 0;
       history = { at: [], value: [], cost: [] };
       legends.forEach((legend, i) => {
-        legend.style.display = i === (play.line ? 0 : 1) ? "" : "none";
+        legend.hidden = i !== (play.line ? 0 : 1);
       });
       return look();
     };

@@ -5,7 +5,7 @@ globalThis.gencomp ??= {};
 
 (() => {
   const LEFT = 46, RIGHT = 12, REACH = 26;
-  const text = (value, digits = 2) => value.toFixed(digits).replace("-", "−");
+  const { text } = gencomp;
 
   // draw(plot, colours) draws; names are [key, words] of the numbers that update gives, with the
   // canvas' label; it is called without a name first, then with that of each control changed.
@@ -65,5 +65,5 @@ globalThis.gencomp ??= {};
     };
   };
 
-  Object.assign(gencomp, { text, theory });
+  gencomp.theory = theory;
 })();
