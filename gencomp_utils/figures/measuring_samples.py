@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
+from numpy.typing import ArrayLike
 
 from gencomp_utils.figures import shared
 from gencomp_utils.figures.shared import BLUE, GREY, ORANGE, SKY, VERMILLION, described, new
@@ -75,10 +76,13 @@ def stops(distances: np.ndarray, rules: Mapping[str, np.ndarray]) -> Figure:
     return described(fig, "Five curves fall from about 10 to 0.7. Two rules stop in epochs 3 to 6.")
 
 
-def copies(held_out: Sequence[np.ndarray], planted: np.ndarray, limits: np.ndarray) -> Figure:
+def copies(
+    held_out: Sequence[ArrayLike], planted: Sequence[ArrayLike], limits: ArrayLike
+) -> Figure:
     """Draw distances of held-out images and of planted copies by digit, with the limits."""
     fig, ax = new(height=3.4)
-    for (digit, distance), color, side in ((held_out, BLUE, -0.2), (planted, VERMILLION, 0.2)):
+    for pair, color, side in ((held_out, BLUE, -0.2), (planted, VERMILLION, 0.2)):
+        digit, distance = map(np.asarray, pair)
         jitter = np.random.default_rng(0).uniform(-0.15, 0.15, len(digit))
         ax.plot(digit + side + jitter, distance, ".", color=color, markersize=2.5)
     ax.hlines(limits, np.arange(10) - 0.4, np.arange(10) + 0.4, color="black")
