@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import io
 import re
 import subprocess
 import sys
@@ -11,8 +12,11 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import CHAPTERS, PAGES, ROOT, export_tree, read_notebook
+from docutils.core import publish_doctree
+from docutils.parsers.rst import roles
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from sphinx.ext.napoleon import Config, NumpyDocstring
 
 import gencomp_utils
 from gencomp_utils.models import MODELS
@@ -383,3 +387,25 @@ def test_contributing_names_files_and_commands_that_exist():
         assert (ROOT / name).exists(), name
     for command in re.findall(r"`make (\w+)", contributing):
         assert re.search(rf"^{command}:", text("Makefile"), flags=re.MULTILINE), command
+
+
+def complaints(docstring: str) -> str:
+    """What docutils says of a docstring as the built book shows it, Sphinx's own roles aside."""
+    for role in ("attr", "class", "data", "doc", "func", "meth", "mod", "ref"):
+        roles.register_local_role(role, lambda *args: ([], []))
+    said = io.StringIO()
+    text = str(NumpyDocstring(docstring, Config(napoleon_use_ivar=True)))
+    publish_doctree(text, settings_overrides={"warning_stream": said})
+    return said.getvalue()
+
+
+def test_docstrings_are_marked_up_without_a_mistake():
+    assert "Inline emphasis" in complaints("Points, shape (*shape, 2).")
+    found = {
+        f"{path.name}: {node.name}": said
+        for path in (ROOT / "gencomp_utils").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name[0] != "_"
+        if (said := complaints(ast.get_docstring(node) or ""))
+    }
+    assert found == {}

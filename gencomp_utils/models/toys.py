@@ -80,7 +80,7 @@ class SideBySide(nn.Module):
 def draw_ring(*shape: int, generator: torch.Generator) -> Tensor:
     """Draw from the ring: its eight modes, equally likely, each with standard deviation 0.05.
 
-    Gives points, shape (*shape, 2); the generator is on the CPU.
+    Gives points of shape ``(*shape, 2)``; the generator is on the CPU.
 
     Examples
     --------
