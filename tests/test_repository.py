@@ -61,7 +61,7 @@ LAYERS = [
     "notebook",
     "live.core",
     "live.theory",
-    "live.game",
+    "live.play",
     "live.networks",
     "live",
     "ledger.core",
@@ -74,7 +74,7 @@ LAYERS = [
 ]
 POSTERS = ["figures.live_game", "figures.live_networks", "figures.live_theory"]
 WITHOUT_TORCH = [
-    *(*LAYERS[: LAYERS.index("models.base")], "figures", "notebook"),
+    *(*LAYERS[: LAYERS.index("models.base")], "figures", "notebook", "live.theory"),
     *(pictures for pictures in PICTURES if pictures not in POSTERS),
 ]
 LONGEST_MODULE, LONGEST_MODEL = 450, 200
