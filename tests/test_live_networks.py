@@ -58,7 +58,9 @@ def test_the_explorer_begins_with_an_answer_and_without_weights(opened):
     tab, figure = opened(networks.explorer)
     names, texts = figure.locator("dt").all_inner_texts(), figure.locator("dd").all_inner_texts()
     reconstruction, kl, _ = costs(7)
-    assert dict(zip(names, texts, strict=True))["reconstruction at z"] == f"{reconstruction:.1f}"
+    assert (
+        dict(zip(names, texts, strict=True))["reconstruction loss at z"] == f"{reconstruction:.1f}"
+    )
     assert dict(zip(names, texts, strict=True))["KL(q‖p)"] == f"{kl:.1f}"
     assert figure.get_attribute("data-weights") is None
     tab.close()
@@ -68,15 +70,15 @@ def test_the_explorer_says_what_the_vae_says_of_a_picked_image(opened):
     tab, figure = opened(networks.explorer)
     found = after(tab, figure, lambda: figure.get_by_label("x is").select_option(label="a four"))
     reconstruction, kl, mean = costs(4)
-    assert found["reconstruction at z"] == pytest.approx(reconstruction, abs=0.051)
+    assert found["reconstruction loss at z"] == pytest.approx(reconstruction, abs=0.051)
     assert found["KL(q‖p)"] == pytest.approx(kl, abs=0.051)
     assert found["loss (7)"] == pytest.approx(found["its mean over 20 draws"] + kl, abs=0.11)
-    assert found["bound on log p(x)"] == -found["loss (7)"]
+    assert found["ELBO, by 20 draws"] == -found["loss (7)"]
     assert (found["x is read as"][0], found["decoded is read as"][0]) == ("4", "9")
 
     moved = after(tab, figure, lambda: figure.get_by_label("z₁").press("End"))
     z = torch.tensor([[4.0, mean[0, 1]]])
-    assert moved["reconstruction at z"] == pytest.approx(costs(4, z)[0], abs=0.051)
+    assert moved["reconstruction loss at z"] == pytest.approx(costs(4, z)[0], abs=0.051)
     assert moved["loss (7)"] == found["loss (7)"]
 
     figure.get_by_label("Walk to").select_option(label="a one")
@@ -92,7 +94,7 @@ def test_the_act_that_loads_the_networks_counts(opened):
     found = after(tab, figure, lambda: figure.get_by_label("z₂").press("End"))
     _, _, mean = costs(7)
     expected = costs(7, torch.tensor([[mean[0, 0], 4.0]]))[0]
-    assert found["reconstruction at z"] == pytest.approx(expected, abs=0.051)
+    assert found["reconstruction loss at z"] == pytest.approx(expected, abs=0.051)
     tab.close()
 
 
@@ -137,7 +139,7 @@ def test_an_arc_begins_and_ends_at_its_digits(opened):
     assert len({end, half, begin}) == 3
     assert drawn(lambda: start.select_option(label="digit 2")) == end
     assert drawn(lambda: along.fill("1")) == end
-    assert drawn(lambda: start.select_option(label="digit 1")) == end
+    assert drawn(lambda: start.select_option(label="image 1")) == end
     assert drawn(lambda: figure.get_by_label("length of z").fill("0.5")) != end
     tab.close()
 

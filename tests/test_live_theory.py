@@ -214,7 +214,7 @@ def bend(page: Page) -> float:
     p, q = mixture(PEAKS), mixture(BROAD)
     value = minimax.game_value_density(lambda x: np.interp(x, range(-4, 5), heights), p, q, -12, 12)
     cost = minimax.generator_cost_density(p, q, -12, 12)
-    names = "V(D, G), nats", "C(G), the most", "shortfall C(G) − V"
+    names = "V(D, G), nats", "C(G), the most V can be", "shortfall C(G) − V"
     return miss(page, dict(zip(names, (value, cost, cost - value), strict=True)))
 
 
@@ -344,7 +344,7 @@ def test_a_finger_bends_several_points_in_one_stroke_and_d_never_passes_the_best
     assert page.setting("point") == 1
     assert page.setting("answer") == pytest.approx(0.1)
     found = page.numbers()
-    assert found["V(D, G), nats"] < found["C(G), the most"]
+    assert found["V(D, G), nats"] < found["C(G), the most V can be"]
     page.tab.get_by_role("button", name="Start again").click()
     assert page.numbers()["V(D, G), nats"] == pytest.approx(-np.log(4), abs=DIGITS)
 

@@ -77,7 +77,7 @@ globalThis.gencomp ??= {};
       const missed = (1 - w * w / a) ** 2 * spread + (w * sd) ** 2;
       const constant = dimensions * Math.log(2 * Math.PI) + rest;
       return {
-        means, sd, aggregate, apart, information: kl - apart,
+        means, sd, aggregate, kl, apart, information: kl - apart,
         bound: -(missed + constant) / 2 - kl,
         evidence: -(spread / total + Math.log(total) + constant) / 2,
       };
@@ -115,8 +115,8 @@ globalThis.gencomp ??= {};
       legend: [["q(z|x) of each point", "orange"], ["aggregate q(z)", "grey", "dashed"],
         ["prior p(z)", "ink", "dotted"], ["I(x; z)", "vermilion"],
         ["KL(q(z)‖p(z))", "vermilion", "dashed"]],
-      names: [["information", "I(x; z), nats"], ["apart", "KL(q(z)‖p(z))"], ["bound", "ELBO"],
-        ["evidence", "log p(x)"]],
+      names: [["information", "I(x; z), nats"], ["apart", "KL(q(z)‖p(z))"], ["kl", "their sum, the mean KL"],
+        ["bound", "mean ELBO"], ["evidence", "mean log p(x)"]],
       height: 438, draw, update,
     });
     slider("beta", "β", 0.1, 8, 0.1, 1);

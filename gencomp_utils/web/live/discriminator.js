@@ -68,7 +68,7 @@ globalThis.gencomp ??= {};
     const { slider, set, begin } = gencomp.theory(figure, {
       legend: [["data", "blue"], ["generator", "orange"], ["D", "green"],
         ["D*, if shown", "green", "dashed"], ["shortfall (area)", "vermilion", "area"]],
-      names: [["value", "V(D, G), nats"], ["cost", "C(G), the most"],
+      names: [["value", "V(D, G), nats"], ["cost", "C(G), the most V can be"],
         ["shortfall", "shortfall C(G) − V"]],
       height: 492, draw, update,
     });

@@ -49,7 +49,7 @@ globalThis.gencomp ??= {};
         },
       },
       measures: {
-        ylabel: "distance of p and q", y: [0, 8], height: 190, xlabel: "mean μ of q", legend: LOOKS,
+        ylabel: "how far apart (legend: units)", y: [0, 8.4], height: 190, xlabel: "mean μ of q", legend: LOOKS,
         names: [...names, ["jsd", "slope of the JSD"], ["w1", "slope of W₁"]],
         more: () => ({ jsd: slope(0), w1: slope(1) }),
         draw: (axes, colours) => {

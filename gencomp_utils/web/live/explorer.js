@@ -42,10 +42,12 @@
     const wide = width >= 520;
     const plane = wide ? box(240, 20, width - 244, 270) : box(36, 250, width - 40, 0.7 * width);
     return {
-      pad: box(1, 20, 196), plane, height: plane.top + plane.height + 40,
+      pad: box(1, 20, 196), plane, height: plane.top + plane.height + (wide ? 40 : 162),
       x: wide ? box(1, 244, 84) : box(220, 20, 84),
       decoded: wide ? box(113, 244, 84) : box(220, 132, 84),
-      lens: box(plane.left + plane.width - 100, plane.top + plane.height - 104, 96),
+      // Beside the codes, or below them where there is no room.
+      lens: wide ? box(plane.left + plane.width - 70, plane.top + plane.height - 72, 66)
+        : box(plane.left, plane.top + plane.height + 60, 96),
     };
   };
 
@@ -97,8 +99,8 @@
 
     const picture = (digit) => models.pictures.slice(digit * SIDE ** 2, (digit + 1) * SIDE ** 2);
     const pick = () => {
-      if (settings.image !== "own") now.x = picture(settings.image);
-      else if (now.strokes.length) now.x = normalised(now.strokes);
+      const drawn = now.strokes.length ? normalised(now.strokes) : new Float32Array(SIDE ** 2);
+      now.x = settings.image === "own" ? drawn : picture(settings.image);
       encode();
     };
     const walk = () => {
@@ -188,7 +190,7 @@
     answer(start.mean, start.logVariance);
     const height = (width) => boxes(width).height;
     const canvas = figure.canvas({ label: label(), height, draw, drag });
-    const digits = NAMES.map((name, i) => [i, `a ${name}`]);
+    const digits = NAMES.map((name, i) => [i, `${name === "eight" ? "an" : "a"} ${name}`]);
     const load = loader(figure, "Load the network (1.5 MB)", (loaded) => {
       const { image, z1, z2 } = settings;
       models = { ...loaded, pictures: pixels(loaded.vae.pictures) };
@@ -200,7 +202,11 @@
       name: "image", label: "x is", options: [...digits, ["own", "your drawing"]],
     });
     const buttons = {
-      "Clear the drawing": () => { now.strokes = []; canvas.redraw(); },
+      "Clear the drawing": () => {
+        now.strokes = [];
+        canvas.redraw();
+        if (settings.image === "own") load().then(pick);
+      },
       "z = mean": after(() => decode(now.mean)),
       "Draw z from q": after(() => decode(now.drawn([random(), random()]))),
     };
@@ -211,12 +217,13 @@
     figure.choice({ name: "to", label: "Walk to", options: digits });
     const t = figure.slider({ name: "t", label: "t", min: 0, max: 1, step: 0.01 });
     const set = figure.values([
-      ["here", "reconstruction at z"], ["mean", `its mean over ${DRAWS} draws`], ["kl", "KL(q‖p)"],
-      ["loss", "loss (7)"], ["bound", "bound on log p(x)"],
+      ["here", "reconstruction loss at z"], ["mean", `its mean over ${DRAWS} draws`], ["kl", "KL(q‖p)"],
+      ["loss", "loss (7)"], ["bound", `ELBO, by ${DRAWS} draws`],
       ["seen", "x is read as"], ["told", "decoded is read as"],
     ]);
     set({ here: number(start.reconstruction), kl: number(now.kl) });
-    figure.legend([["q(z|x), 1σ", "vermilion"], ["2σ", "vermilion", "dashed"]]);
+    figure.legend([["q(z|x), 1σ", "vermilion"], ["2σ", "vermilion", "dashed"],
+      ["z (the ring)", "ink"]]);
     const reactions = { image: pick, to: walk, t: walk, z1: slide, z2: slide };
     figure.changed((name) => load().then(reactions[name]));
     if (figure.fromPage) load();

@@ -28,7 +28,8 @@ globalThis.gencomp ??= {};
     return element;
   };
 
-  const text = (value, digits = 2) => value.toFixed(digits).replace("-", "−");
+  const text = (value, digits = 2) =>
+    value.toFixed(digits).replace(/^-(?=[0.]*$)/, "").replace("-", "−");
 
   // Even steps of 1, 2 or 5 times a power of ten, about so many of them.
   const ticks = ([low, high], about) => {

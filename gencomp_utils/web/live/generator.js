@@ -26,7 +26,7 @@
     let model, side;
 
     const made = (z) => model.pixels(z).map((pixel) => (pixel + 1) / 2);
-    const words = () => `from digit ${settings.from} to ${settings.to}, t = ${settings.t}, `
+    const words = () => `from image ${settings.from} to ${settings.to}, t = ${settings.t}, `
       + `length ${long(settings.length)}`;
     const choose = () => {
       const z = arc(noises[settings.from - 1], noises[settings.to - 1], settings.t);
@@ -34,7 +34,7 @@
       chosen = made(z.map((value) => factor * value));
       canvas.label(label());
       canvas.redraw();
-      figure.say(`The digit ${words()}.`);
+      figure.say(`The image ${words()}.`);
     };
     const renew = () => {
       const random = normal(settings.seed);
@@ -42,7 +42,7 @@
       images = noises.map(made);
       choose();
     };
-    const label = () => `Twelve digits made of noise; large, the digit ${words()}.`;
+    const label = () => `Twelve digits made of noise; large, the image ${words()}.`;
 
     const canvas = figure.canvas({
       label: label(),
@@ -73,7 +73,7 @@
         return false;
       },
     });
-    const digits = images.map((_, i) => [i + 1, `digit ${i + 1}`]);
+    const digits = images.map((_, i) => [i + 1, `image ${i + 1}`]);
     const load = loader(figure, "Load the generator (1.9 MB)", ({ generator }) => {
       model = generator;
       renew();

@@ -57,7 +57,9 @@ globalThis.gencomp ??= {};
     axes.area(x, x.map(() => 0), lost, colours.vermilion, 0.6);
     axes.line(x, density(p), colours.blue);
     axes.line(x, density(q), colours.orange);
-    axes.line(x, exact.optimal(p, q), colours.green, { dash: "dashed" });
+    // Where hardly any mass lies on either side, the sums know no ratio.
+    const best = exact.optimal(p, q).map((answer, i) => (p[i] + q[i] > 1e-12 ? answer : NaN));
+    axes.line(x, best, colours.green, { dash: "dashed" });
     axes.line(x, logits.map(sigmoid), colours.green);
   };
 
@@ -67,7 +69,7 @@ globalThis.gencomp ??= {};
     const axes = plot({ ...box, x: [-EDGE, EDGE], y: [-EDGE, EDGE] });
     logits.forEach((logit, i) => {
       const answer = sigmoid(logit), row = Math.floor(i / SIDE), column = i % SIDE;
-      context.globalAlpha = Math.abs(answer - 0.5) / 2;
+      context.globalAlpha = 0.8 * Math.abs(answer - 0.5);
       context.fillStyle = answer > 0.5 ? colours.blue : colours.orange;
       context.fillRect(left + column * cell, top + width - (row + 1) * cell, cell, cell);
     });
@@ -90,7 +92,7 @@ globalThis.gencomp ??= {};
     const end = () => PRESETS[now.preset].end;
 
     const boxes = (width) => {
-      const left = 46, wide = width - 58, side = Math.min(now.plain ? 400 : 280, wide);
+      const left = 56, wide = width - 68, side = Math.min(now.plain ? 400 : 280, wide);
       const above = play.line ? { left, top: 26, width: wide, height: 200 }
         : { left, top: 10, width: side, height: side };
       if (now.plain) return [above];
@@ -128,7 +130,7 @@ globalThis.gencomp ??= {};
       const [value, jsd, shortfall] = ["value", "jsd", "shortfall"].map((name) =>
         text(found[name], play.line ? 3 : 2));
       const samples = play.line ? `N(${text(a, 2)}, ${text(Math.abs(b), 2)}²)`
-        : `${found.modes} of 8 modes`;
+        : `in ${found.modes} of 8 modes`;
       const rest = now.plain ? {} : { value, jsd, shortfall };
       show({ iteration: String(iteration), samples, ...rest });
       const words = `After ${iteration} iterations: samples ${samples}${now.plain ? "."
@@ -180,7 +182,7 @@ globalThis.gencomp ??= {};
     const legends = [
       [["data", "blue"], ["samples", "orange"], ["D", "green"], ["D*", "green", "dashed"]],
       [["modes, thick if found", "blue"], ["samples", "orange"],
-        ["D says real", "blue", "area"], ["generated", "orange", "area"]],
+        ["D says real", "blue", "area"], ["D says generated", "orange", "area"]],
     ].map((entries) => figure.legend([...entries, ...both]));
     const canvas = figure.canvas({ label: "", draw, height: (width) => {
       const { top, height } = boxes(width).at(-1);
@@ -202,7 +204,7 @@ globalThis.gencomp ??= {};
       choice("rateD", "D's rate", RATES);
     }
     const rows = [["iteration", "iteration"], ["samples", "samples"],
-      ["value", "V(D, G)"], ["jsd", "exact JSD"], ["shortfall", "shortfall"]];
+      ["value", "V(D, G)"], ["jsd", "JSD"], ["shortfall", "shortfall"]];
     const show = figure.values(now.plain ? rows.slice(0, 2) : rows);
 
     const set = (values) => {

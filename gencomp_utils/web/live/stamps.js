@@ -76,7 +76,8 @@ globalThis.gencomp ??= {};
       const stamps = [...products].sort((a, b) => a - b).join(", ");
       show({
         size: `(${SIDE} − 1) · ${s} − 2 · ${p} + ${w} = ${kept.length}`, stamps,
-        alike: w % s ? `no: ${w} isn't a multiple of ${s}` : "yes, but for those near the edge",
+        alike: w % s ? `no: ${w} isn't a multiple of ${s}`
+          : `yes${products.size > 1 ? ", but for those near the edge" : ""}`,
       });
       canvas.label(`The input's pixel in row ${now.row + 1}, column ${now.column + 1} stamps ${w} `
         + `by ${w} pixels of the output. Arrow keys choose another.`);

@@ -17,7 +17,10 @@ globalThis.gencomp ??= {};
       const box = { left: LEFT, width: width - LEFT - RIGHT, height: 150, ...given };
       const { x: [left, right], y: [low, high] } = box, axes = plot(box);
       // Dragged, the dot calls move with the place of the finger, in data coordinates.
-      axes.dot = (x, y, colour, radius, move) => {
+      // What lies beyond the axes is held at their edge.
+      const kept = (at, [least, most]) => Math.min(Math.max(at, least), most);
+      axes.dot = (dataX, dataY, colour, radius, move) => {
+        const [x, y] = [kept(dataX, box.x), kept(dataY, box.y)];
         axes.points([x], [y], colour, radius);
         dots.push({ x: axes.x(x), y: axes.y(y), move: (atX, atY) => move(
           left + (atX - LEFT) / box.width * (right - left),
