@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from gencomp_utils.live.theory import bound, collapse, discriminator, distributions, stamps
 
 if TYPE_CHECKING:
-    from gencomp_utils.live.play import game
     from gencomp_utils.live.networks import explorer, generator
+    from gencomp_utils.live.play import game
 
 # Those that need PyTorch, which a chapter of theory needn't load.
 _LATER = {"game": "play", "explorer": "networks", "generator": "networks"}
