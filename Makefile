@@ -25,13 +25,16 @@ except ImportError:
 endef
 export CHECK_PYTHON
 
-.PHONY: help book lint check test lowest browser train bench mutants serve lab address pins clean
+.PHONY: help book pdf lint check test lowest browser train bench mutants serve lab address pins clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
 
 book: $(READY)  ## build the book into _build/html
 	$(BIN)/python tools/book.py
+
+pdf: book browser  ## print the book into _build/gencomp-book.pdf; less the solutions: make pdf SOLUTIONS=no
+	$(BIN)/python tools/pdf.py $(if $(filter no,$(SOLUTIONS)),--without-solutions)
 
 check: lint  ## lint, types, unit tests, ledger, dialect: two minutes
 	$(PYTEST) -m "not slow"

@@ -114,6 +114,11 @@ def site() -> Path:
     return ROOT / "_build" / "html"
 
 
+def built(page: str) -> str:
+    """Name of a page's file in the built book, without its suffix."""
+    return "index" if page == PAGES[0] else page
+
+
 @functools.cache
 def parse(file: Path) -> BeautifulSoup:
     """Read a built page."""
@@ -123,7 +128,7 @@ def parse(file: Path) -> BeautifulSoup:
 @pytest.fixture(scope="module")
 def soup(site: Path, page: str) -> BeautifulSoup:
     """Each page of the table of contents as it was built."""
-    return parse(site / f"{page}.html")
+    return parse(site / f"{built(page)}.html")
 
 
 # Pages in a browser

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import PAGES, parse
+from conftest import PAGES, built, parse
 
 from gencomp_utils import live
 from gencomp_utils.figures import live_theory as draw
@@ -30,8 +30,8 @@ CONTROLS = ":is(input, select, button):visible"
 def page_of(site: Path, figure: str) -> str:
     """Name the first page of the book with such a figure."""
     for page in PAGES:
-        if parse(site / f"{page}.html").select(f".gencomp-live[data-figure={figure}]"):
-            return page
+        if parse(site / f"{built(page)}.html").select(f".gencomp-live[data-figure={figure}]"):
+            return built(page)
     raise AssertionError(f"no page has the figure {figure}")
 
 

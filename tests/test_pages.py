@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
-from conftest import CHAPTERS, PAGES, ROOT, parse, run
+from conftest import CHAPTERS, PAGES, ROOT, built, parse, run
 from PIL import Image
 
 from gencomp_utils.data import MNIST_FILES
@@ -107,7 +107,7 @@ def test_the_pages_on_images_say_which_they_show(site, mnist):
 
 
 def test_a_page_adds_at_most_a_megabyte_to_the_theme(site, page, soup):
-    file = f"{page}.html"
+    file = f"{built(page)}.html"
     sources = {urljoin(f"/{file}", image["src"]).lstrip("/") for image in soup("img", src=True)}
     files = [file, *(source for source in sources if is_own_file(source))]
     weight = sum((site / name).stat().st_size for name in files)
@@ -158,7 +158,7 @@ def opened(request: pytest.FixtureRequest, browser: Any, address: str) -> Iterat
     tab.on("console", lambda message: note(view, message))
     tab.on("request", lambda sent: view.requests.append(sent.url))
     tab.on("websocket", lambda opened: view.requests.append(opened.url))
-    tab.goto(f"{address}/{page}.html", wait_until="load")
+    tab.goto(f"{address}/{built(page)}.html", wait_until="load")
     yield view
     context.close()
 
@@ -318,7 +318,7 @@ def test_nothing_is_asked_of_another_machine(view, address):
     "looked_at", [".gencomp-player", ".gencomp-figure img", ".gencomp-diagram svg", ".math"]
 )
 def test_the_tests_above_had_something_to_look_at(site, looked_at):
-    assert any(parse(site / f"{page}.html").select(looked_at) for page in PAGES)
+    assert any(parse(site / f"{built(page)}.html").select(looked_at) for page in PAGES)
 
 
 def test_every_image_is_described_in_words(page, soup):
@@ -338,9 +338,11 @@ def test_every_link_of_the_other_pages_leads_somewhere(site, extra):
 def test_old_addresses_lead_to_new_pages(site):
     settings = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
     for old in settings["sphinx"]["config"]["redirects"]:
-        (refresh,) = parse(site / f"{old}.html")("meta", {"http-equiv": "refresh"})
+        (refresh,) = parse(site / old)("meta", {"http-equiv": "refresh"})
         target = refresh["content"].partition("url=")[2]
-        assert leads_somewhere(site, old, target or "nowhere"), f"{old}: {refresh}"
+        assert leads_somewhere(site, old.removesuffix(".html"), target or "nowhere"), (
+            f"{old}: {refresh}"
+        )
 
 
 def test_every_link_leads_somewhere(site, page):
@@ -350,7 +352,7 @@ def test_every_link_leads_somewhere(site, page):
 
 def broken_links(site: Path, page: str) -> list[str]:
     """Links to this site whose file or anchor isn't there."""
-    soup = parse(site / f"{page}.html")
+    soup = parse(site / f"{built(page)}.html")
     links = [tag.get("href") or tag.get("src") for tag in soup(["a", "link", "img", "script"])]
     links += [
         tag["content"].partition("url=")[2] for tag in soup("meta", {"http-equiv": "refresh"})
@@ -359,7 +361,7 @@ def broken_links(site: Path, page: str) -> list[str]:
 
 
 def leads_somewhere(site: Path, page: str, link: str) -> bool:
-    target, anchor = urldefrag(urljoin(f"/{page}.html", link))
+    target, anchor = urldefrag(urljoin(f"/{built(page)}.html", link))
     parts = urlsplit(target)
     if parts.scheme or parts.netloc:
         return True

@@ -18,7 +18,7 @@ PAGE = BUILD / "html" / "index.html"
 STAMP = BUILD / "stamp.json"
 # What a cell's output depends on beside its own notebook, which jupyter-cache watches.
 EXECUTED = ["gencomp_utils", "requirements.txt"]
-RENDERED = ["book", "_config.yml", "_toc.yml", "tools/book.py"]
+RENDERED = ["book", "_config.yml", "_toc.yml", "tools/book.py", "tools/published.py"]
 
 
 def digest(paths: Iterable[str]) -> str:

@@ -16,6 +16,21 @@ document.addEventListener("DOMContentLoaded", () => {
     quote.classList.add(word ? word[0].toLowerCase() : "quotation");
   }
 });
+// What scrolls sideways can be scrolled by keyboard; the theme knows this of code and tables alone.
+const reach = () => {
+  for (const formula of document.querySelectorAll(".bd-article .math mjx-container")) {
+    const line = formula.closest("div.math, p, li, td, th, dt, dd, h2, h3, summary, .bd-article");
+    const box = line.matches("div.math") ? line : formula;
+    const wide = formula.scrollWidth > line.clientWidth + 1;
+    box.classList.toggle("gencomp-wide", wide);
+    if (wide) box.tabIndex = 0;
+    else box.removeAttribute("tabindex");
+  }
+};
+addEventListener("load", async () => {
+  await window.MathJax?.startup?.promise;
+  new ResizeObserver(reach).observe(document.querySelector(".bd-article"));
+});
 // A glossary's card goes as it came: without the mouse.
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") window.tippy?.hideAll();

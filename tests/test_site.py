@@ -1,0 +1,255 @@
+"""The site as published: what it says of itself, its weight, the keyboard, paper."""
+
+import functools
+import gzip
+import io
+import re
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from conftest import PAGES, ROOT, built, parse
+from pdf import bind, chapters
+from PIL import Image
+
+pytestmark = pytest.mark.slow
+
+STATIC_BYTES, VISIT_BYTES = 12_000_000, 1_500_000
+MOST_STOPS, MOST_SHIFT = 12, 0.05
+# The root page, the heaviest chapter, and one whose first screen holds a figure that runs.
+VISITED = ["book/intro", "book/mnist/vae", "book/autoencoding/evidence-lower-bound"]
+
+# Elements that Tab reaches, in order.
+STOPS = """() => {
+  const kinds = "a[href], button, input, select, textarea, summary, [tabindex]";
+  return [...document.querySelectorAll(kinds)].filter((element) => element.tabIndex >= 0
+    && !element.disabled && element.checkVisibility({ visibilityProperty: true }));
+}"""
+SHIFT = """
+  window.shift = 0;
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shift += entry.value;
+  }).observe({ type: "layout-shift", buffered: true });
+"""
+
+
+@pytest.fixture(scope="module")
+def public() -> str:
+    """Where the site is published, by _config.yml's one line."""
+    settings = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    owner, name = settings["repository"]["url"].rsplit("/", 2)[1:]
+    return f"https://{owner}.github.io/{name}/"
+
+
+def where(public: str, page: str) -> str:
+    return public if page == PAGES[0] else f"{public}{page}.html"
+
+
+# What it says of itself
+
+
+def test_a_page_says_what_it_is_about_where_it_is_and_how_it_looks(site, page, soup, public):
+    said = {tag.get("name") or tag.get("property"): tag.get("content") for tag in soup("meta")}
+    (canonical,) = soup("link", rel="canonical")
+    assert canonical["href"] == said["og:url"] == where(public, page)
+    assert said["description"] == said["og:description"]
+    assert 30 <= len(said["description"]) <= 202, said["description"]
+    assert not re.search(r"[\\{}^$]|What it needs", said["description"]), said["description"]
+    with Image.open(site / said["og:image"].removeprefix(public)) as picture:
+        assert picture.size == (1200, 630)
+        assert np.ptp(np.asarray(picture.convert("L"))) > 100
+    assert len(soup("meta", {"name": "viewport"})) == 1
+
+
+def test_descriptions_tell_pages_apart(site):
+    descriptions = [
+        parse(site / f"{built(page)}.html").find("meta", {"name": "description"})["content"]
+        for page in PAGES
+    ]
+    assert len(set(descriptions)) == len(PAGES)
+
+
+def test_the_site_map_lists_every_page(site, public):
+    text = (site / "sitemap.xml").read_text(encoding="utf-8")
+    assert sorted(re.findall("<loc>(.+)</loc>", text)) == sorted(where(public, p) for p in PAGES)
+
+
+def test_the_page_for_lost_addresses_works_at_any_depth(site, public):
+    soup = parse(site / "404.html")
+    links = [tag.get("href") or tag.get("src") for tag in soup(["a", "link", "script"])]
+    links = [link for link in links if link and not link.startswith("#")]
+    assert all(link.startswith("https://") for link in links), links
+    own = [link.removeprefix(public).partition("?")[0].partition("#")[0] for link in links]
+    missing = [name for name in own if "://" not in name and not (site / name).is_file()]
+    assert not missing, missing
+
+
+def test_the_index_is_the_introduction_itself(site):
+    soup = parse(site / "index.html")
+    assert soup.select_one("article h1")
+    assert not soup("meta", {"http-equiv": "refresh"})
+
+
+# Weight
+
+
+def test_what_no_page_loads_is_not_published(site):
+    weight = sum(file.stat().st_size for file in (site / "_static").rglob("*") if file.is_file())
+    assert weight <= STATIC_BYTES, f"{weight:,} bytes"
+
+
+class _Compressed(SimpleHTTPRequestHandler):
+    """Sends text compressed, as hosts of sites do."""
+
+    def log_message(self, *arguments: object) -> None:
+        """Say nothing."""
+
+    def copyfile(self, source: Any, outputfile: Any) -> None:
+        outputfile.write(gzip.compress(source.read()))
+
+    def send_header(self, keyword: str, value: str) -> None:
+        if keyword == "Content-Length":
+            keyword, value = "Content-Encoding", "gzip"
+        super().send_header(keyword, value)
+
+
+@pytest.fixture(scope="module")
+def compressed(site: Path) -> Iterator[str]:
+    handler = functools.partial(_Compressed, directory=site)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("page", VISITED)
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_first_visit_is_light_and_nothing_moves_under_the_reader(
+    page, width, browser, compressed
+):
+    context = browser.new_context(viewport={"width": width, "height": 900})
+    context.add_init_script(SHIFT)
+    tab = context.new_page()
+    session = context.new_cdp_session(tab)
+    session.send("Network.enable")
+    session.send("Emulation.setCPUThrottlingRate", {"rate": 4})
+    sizes: list[float] = []
+    session.on("Network.loadingFinished", lambda loaded: sizes.append(loaded["encodedDataLength"]))
+    tab.goto(f"{compressed}/{built(page)}.html")
+    tab.evaluate("() => MathJax.startup.promise")
+    tab.wait_for_timeout(1000)
+    shift = tab.evaluate("window.shift")
+    context.close()
+    assert sum(sizes) <= VISIT_BYTES, f"{sum(sizes):,.0f} bytes"
+    assert shift <= MOST_SHIFT
+
+
+# Keyboard
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_few_stops_lie_before_the_first_figure_that_moves(page, site, browser, address):
+    figure = parse(site / f"{built(page)}.html").select_one(".gencomp-player, .gencomp-live")
+    if figure is None:
+        return
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    tab = context.new_page()
+    tab.goto(f"{address}/{built(page)}.html", wait_until="domcontentloaded")
+    inside = "(id) => document.getElementById(id).contains(document.activeElement)"
+    for _ in range(MOST_STOPS):
+        tab.keyboard.press("Tab")
+        if tab.evaluate(inside, figure["id"]):
+            break
+        if f"#{figure['id']}" == tab.evaluate("document.activeElement.getAttribute('href')"):
+            tab.keyboard.press("Enter")
+            tab.wait_for_selector(f"[id='{figure['id']}'] :is(input, button)")
+    else:
+        pytest.fail(f"{page}: {MOST_STOPS} stops, and none is in {figure['id']}")
+    context.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_where_the_keyboard_is_can_be_seen(theme, browser, address):
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 900}, color_scheme=theme, reduced_motion="reduce"
+    )
+    tab = context.new_page()
+    tab.goto(f"{address}/book/distance/jensen-shannon.html")
+    tab.evaluate("() => MathJax.startup.promise")
+    tab.wait_for_timeout(600)
+    assert not tab.locator("span.math [tabindex='0']").count(), "formulas are Tab stops"
+    unseen, kinds = [], set()
+    for element in tab.evaluate_handle(STOPS).get_properties().values():
+        stop = element.as_element()
+        kind = stop.evaluate("(element) => element.localName + '.' + element.className")
+        if kind in kinds or not stop.is_visible():
+            continue
+        kinds.add(kind)
+        pictures = []
+        stop.scroll_into_view_if_needed()
+        for act in ("focus", "blur"):
+            stop.evaluate(f"(element) => element.{act}({{ focusVisible: true }})")
+            place = stop.bounding_box()
+            around = {
+                "x": max(place["x"] - 6, 0), "y": max(place["y"] - 6, 0),
+                "width": place["width"] + 12, "height": place["height"] + 12,
+            }  # fmt: skip
+            with Image.open(io.BytesIO(tab.screenshot(clip=around))) as picture:
+                pictures.append(np.asarray(picture.convert("L"), dtype=int))
+        if pictures[0].shape == pictures[1].shape and np.ptp(pictures[0] - pictures[1]) < 40:
+            unseen.append(kind)
+    context.close()
+    assert len(kinds) > 10
+    assert not unseen, unseen
+
+
+# Paper
+
+
+@pytest.mark.parametrize(("choice", "shown"), [("true", True), ("false", False)])
+def test_paper_is_light_and_solutions_are_printed_or_not_as_chosen(choice, shown, browser, address):
+    context = browser.new_context(color_scheme="dark")
+    context.add_init_script("localStorage.setItem('theme', 'dark'); window.print = () => {}")
+    tab = context.new_page()
+    tab.goto(f"{address}/book/distance/jensen-shannon.html", wait_until="domcontentloaded")
+    tab.locator(".btn-download-pdf-button, [onclick^=printPage]").first.wait_for(state="attached")
+    tab.evaluate(f"printPage({choice})")
+    tab.evaluate("dispatchEvent(new Event('beforeprint'))")
+    tab.emulate_media(media="print")
+    solution = tab.get_by_text("Solution", exact=True).first
+    assert solution.is_visible() == shown
+    assert tab.locator(".gencomp-player button, .bd-header-article, .headerlink").evaluate_all(
+        "(all) => all.every((element) => !element.checkVisibility())"
+    )
+    assert tab.evaluate("document.documentElement.dataset.theme") == "light"
+    tab.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert tab.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert not tab.locator("details[open]").count()
+    context.close()
+
+
+def test_the_whole_book_is_one_document_whose_links_lead_within_it(site):
+    listed = list(chapters())
+    assert [page for page, _ in listed] == [built(page) for page in PAGES]
+    some = [
+        entry for entry in listed if entry[0] in ("index", "book/primer", "book/appendix/glossary")
+    ]
+    soup = parse_text(bind(site, some))
+    names = {element["id"] for element in soup.select("[id]")}
+    inside = [link["href"][1:] for link in soup.select("a[href^='#']")]
+    assert inside
+    assert not set(inside) - names
+    assert not soup.select("article button, article input, article script")
+
+
+def parse_text(text: str) -> Any:
+    from bs4 import BeautifulSoup
+
+    return BeautifulSoup(text, "html.parser")
