@@ -137,6 +137,7 @@ def test_a_first_visit_is_light_and_nothing_moves_under_the_reader(
     context = browser.new_context(viewport={"width": width, "height": 900})
     context.add_init_script(SHIFT)
     tab = context.new_page()
+    tab.set_default_timeout(120_000)
     session = context.new_cdp_session(tab)
     session.send("Network.enable")
     session.send("Emulation.setCPUThrottlingRate", {"rate": 4})
