@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 from browser import find  # noqa: E402, found by the line above
 
+TORCH = ROOT / "requirements-torch.txt"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 LEFT_OUT = ("skipped", "xfailed", "xpassed")
 LONG_FILES = (
@@ -270,11 +271,9 @@ def reader(mnist: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, s
 def torch_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make an environment with what a hosted notebook brings: PyTorch and a kernel."""
     folder = tmp_path_factory.mktemp("hosted")
-    pins = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    (torch,) = (pin for pin in pins if pin.startswith("torch=="))
     index = [] if shutil.which("nvidia-smi") else ["--extra-index-url", CPU_INDEX, "--retries", "0"]
     run([sys.executable, "-m", "venv", "."], folder)
-    run(["bin/pip", "install", "--quiet", "--no-deps", *index, torch], folder)
+    run(["bin/pip", "install", "--quiet", "--no-deps", *index, "-r", TORCH], folder)
     run(["bin/pip", "install", "--quiet", "ipykernel"], folder)
     return folder
 

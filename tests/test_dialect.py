@@ -19,7 +19,7 @@ SET_UP = """\
 try:
     import gencomp_utils
 except ModuleNotFoundError:
-    %pip install -q "gencomp_utils @ git+{address}\""""
+    %pip install -q "gencomp_utils @ git+{address}{edition}\""""
 OPENING = ["**What you'll be able to do**", "**What it needs.**", "**Minutes.**"]
 CLOSING = ["Summary", "Exercises", "Further reading"]
 ASIDES = ("**Predict.**", "**Check.**", "**Careful.**", "**Result ")
@@ -43,6 +43,13 @@ FORBIDDEN = {
 TAG = re.compile(r"</?([a-zA-Z][\w-]*)[^>]*>")
 LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
 PAPER = re.compile(r"https://(?:doi\.org/|arxiv\.org/abs/|proceedings\.)\S+")
+
+
+def set_up() -> str:
+    """Return the set-up cell of the edition that links open."""
+    config = (ROOT / "_config.yml").read_text(encoding="utf-8")
+    edition = re.search(r"^  branch: (\S+)$", config, flags=re.MULTILINE)[1]
+    return SET_UP.format(address=address(), edition="" if edition == "main" else f"@{edition}")
 
 
 def address() -> str:
@@ -129,7 +136,7 @@ def complaints_about_code(cell: NotebookNode) -> Iterator[str]:
         yield f"cell {cell.id} has outputs"
     if len(cell.source.splitlines()) > LONGEST_CELL:
         yield f"cell {cell.id} has more than {LONGEST_CELL} lines"
-    if cell.source == SET_UP.format(address=address()):
+    if cell.source == set_up():
         return
     python = re.sub(r"^( *)%.*$", r"\1pass", cell.source, flags=re.MULTILINE)
     for node in ast.walk(ast.parse(python)):
@@ -158,7 +165,7 @@ def complaints(notebook: NotebookNode, folder: Path) -> list[str]:
     found += [complaint for cell in codes for complaint in complaints_about_code(cell)]
     first = codes[0]
     hidden = {"tags": ["hide-cell"]} | FOLDED
-    if first.source != SET_UP.format(address=address()) or first.metadata != hidden:
+    if first.source != set_up() or first.metadata != hidden:
         found.append("the first code cell isn't the set-up cell, tagged hide-cell and folded")
     for cell in codes:
         if (

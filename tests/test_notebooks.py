@@ -113,7 +113,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     owners = tmp_path_factory.mktemp("owners")
     someone = ["-c", "user.name=A reader", "-c", "user.email=reader@example.org"]
     settled = ["-c", "core.hooksPath=/dev/null", "-c", "commit.gpgsign=false"]
-    run(["git", "init", "--quiet", "--initial-branch=main"], tree)
+    run(["git", "init", "--quiet", f"--initial-branch={settings['repository']['branch']}"], tree)
     run(["git", "add", "--all"], tree)
     run(["git", *someone, *settled, "commit", "--quiet", "--message=The working tree"], tree)
     run(["git", "clone", "--quiet", "--bare", tree, owners / f"{name}.git"], owners)

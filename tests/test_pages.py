@@ -374,11 +374,14 @@ def leads_somewhere(site: Path, page: str, link: str) -> bool:
 
 def test_launch_links_open_this_repository_and_only_notebooks_go_to_colab(page, soup):
     settings = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    edition = settings["repository"]["branch"]
     owner_and_name = settings["repository"]["url"].removeprefix("https://github.com/")
     source = f"{page}.ipynb" if page in CHAPTERS else f"{page}.md"
     links = [tag["href"] for tag in soup("a", href=True)]
     colab = [link for link in links if "colab.research.google.com" in link]
     binder = [link for link in links if "mybinder.org" in link]
-    assert all(f"/github/{owner_and_name}/blob/main/{source}" in link for link in colab), colab
-    assert all(f"/gh/{owner_and_name}/main" in link and source in link for link in binder), binder
+    assert all(f"/github/{owner_and_name}/blob/{edition}/{source}" in link for link in colab), colab
+    assert all(f"/gh/{owner_and_name}/{edition}" in link and source in link for link in binder), (
+        binder
+    )
     assert bool(colab) == (page in CHAPTERS), f"{page} has these links to Colab: {colab}"

@@ -3,6 +3,7 @@
 import ast
 import importlib
 import io
+import os
 import re
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import CHAPTERS, PAGES, ROOT, export_tree, read_notebook
+from conftest import CHAPTERS, PAGES, ROOT, export_tree, read_notebook, serve
 from docutils.core import publish_doctree
 from docutils.parsers.rst import roles
 from packaging.requirements import Requirement
@@ -21,7 +22,6 @@ from sphinx.ext.napoleon import Config, NumpyDocstring
 import gencomp_utils
 from gencomp_utils.models import MODELS
 
-UNSET = "https://github.com/-set-me-/gencomp-book"
 # Figures that are one chapter's own, in a module of its name.
 PICTURES = [
     f"figures.{path.stem}"
@@ -92,22 +92,61 @@ def project() -> dict:
     return tomllib.loads(text("pyproject.toml"))["project"]
 
 
-def pins() -> dict[str, str]:
-    lines = [line for line in text("requirements.txt").splitlines() if line and line[0] != "#"]
-    return {canonicalize_name(name): version for name, version in (s.split("==") for s in lines)}
+def pinned(*files: str) -> list[Requirement]:
+    """Read the pins of files, without their hashes."""
+    lines = [line.rstrip(" \\") for file in files for line in text(file).splitlines()]
+    return [Requirement(line) for line in lines if re.match(r"[\w.-]+==", line)]
+
+
+BOOK = ("requirements-torch.txt", "requirements.txt")
+ALL = (*BOOK, "requirements-test.txt")
+
+
+def pins(*files: str) -> dict[str, str]:
+    return {
+        canonicalize_name(pin.name): str(pin.specifier).removeprefix("==")
+        for pin in pinned(*files or ALL)
+    }
 
 
 # Dependencies and pins
 
 
 def test_every_dependency_is_pinned_within_its_bounds():
-    named = [*project()["dependencies"]]
-    for extra in project()["optional-dependencies"].values():
-        named += extra
-    for requirement in map(Requirement, named):
-        version = pins().get(canonicalize_name(requirement.name))
-        assert version is not None, f"{requirement.name} isn't in requirements.txt"
-        assert requirement.specifier.contains(version), f"{requirement} but {version} is pinned"
+    extras = project()["optional-dependencies"]
+    for named, files in (
+        ([*project()["dependencies"], *extras["book"], *extras["lab"]], BOOK),
+        ([line for lines in extras.values() for line in lines], ALL),
+    ):
+        for requirement in map(Requirement, named):
+            version = pins(*files).get(canonicalize_name(requirement.name))
+            assert version is not None, f"{requirement.name} isn't in {files[-1]}"
+            assert requirement.specifier.contains(version), f"{requirement} but {version} is pinned"
+
+
+def test_no_two_files_pin_two_versions():
+    pairs = {(canonicalize_name(pin.name), str(pin.specifier)) for pin in pinned(*ALL)}
+    assert len(pairs) == len({name for name, _ in pairs})
+
+
+def test_every_pin_but_pytorchs_has_its_hashes():
+    for file in ("requirements.txt", "requirements-test.txt"):
+        entries = re.split(r"\n(?=\S)", text(file).strip())[1:]
+        assert len(entries) == len(pinned(file))
+        without = [entry for entry in entries if "--hash=sha256:" not in entry]
+        assert not without, without
+
+
+@pytest.mark.pinned
+def test_what_is_pinned_is_all_that_is_needed():
+    """It is installed with --no-deps, so that nothing else can come in."""
+    from importlib.metadata import requires
+
+    for named in pinned(*ALL):
+        if named.name != "torch" and (named.marker is None or named.marker.evaluate()):
+            for needed in map(Requirement, requires(named.name) or []):
+                if needed.marker is None or needed.marker.evaluate({"extra": ""}):
+                    assert canonicalize_name(needed.name) in pins(), f"{named.name}: {needed}"
 
 
 def test_the_package_leaves_a_hosts_versions_alone():
@@ -119,12 +158,15 @@ def test_the_package_leaves_a_hosts_versions_alone():
 def test_the_environment_holds_the_pinned_versions():
     from importlib.metadata import version
 
-    for name, pinned in pins().items():
-        assert version(name).partition("+")[0] == pinned, name
+    for pin in pinned(*ALL):
+        if pin.marker is None or pin.marker.evaluate():
+            assert version(pin.name).partition("+")[0] in pin.specifier, pin.name
 
 
-def test_readme_names_the_pinned_torch():
-    assert re.findall(r"torch==(\S+)", text("README.md")) == [pins()["torch"]]
+def test_by_hand_the_same_files_are_installed_as_by_make():
+    for page in ("README.md", "book/appendix/running.md"):
+        named = re.findall(r"(?:-r|--requirement) (requirements\S*\.txt)", text(page))
+        assert named == [*BOOK], page
 
 
 def test_versions_agree():
@@ -196,12 +238,119 @@ def test_an_address_of_another_form_is_refused(tree, wrong):
     assert wrong in done.stderr
 
 
-@pytest.mark.skipif(address() != UNSET, reason="the address is set")
-def test_publishing_refuses_before_the_address_is_set(tree):
-    assert set_address(tree, "--check-set").returncode != 0
-    set_address(tree, "https://github.com/example/book")
-    assert set_address(tree, "--check-set").returncode == 0
-    assert "tools/address.py --check-set" in text(".github/workflows/publish.yml")
+def test_an_address_that_begins_with_the_old_one_is_written_once(tree):
+    """And back: the files are then what they were."""
+    before = {path: path.read_bytes() for path in tree.rglob("*") if path.is_file()}
+    old = address()
+    for new in (f"{old}-book", f"{old}.two", old):
+        assert set_address(tree, new).returncode == 0
+        config = yaml.safe_load((tree / "_config.yml").read_text(encoding="utf-8"))
+        assert config["repository"]["url"] == new
+        running = (tree / "book/appendix/running.md").read_text(encoding="utf-8")
+        assert f"git clone {new}\ncd {new.rpartition('/')[2]}\n" in running
+    assert {path: path.read_bytes() for path in tree.rglob("*") if path.is_file()} == before
+
+
+# Publishing
+
+
+def release(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "tools/release.py", *arguments]
+    return subprocess.run(
+        command, cwd=tree, check=False, text=True, capture_output=True,
+        env=os.environ | {"PYTHONPATH": str(tree)},
+    )  # fmt: skip
+
+
+def test_links_open_the_edition_that_is_set_and_main_again(tree):
+    before = {path: path.read_bytes() for path in tree.rglob("*") if path.is_file()}
+    assert set_address(tree, "https://github.com/a/b", "--edition", "v1.2.3").returncode == 0
+    config = yaml.safe_load((tree / "_config.yml").read_text(encoding="utf-8"))
+    assert config["repository"]["branch"] == "v1.2.3"
+    vae = (tree / "book/mnist/vae.ipynb").read_text(encoding="utf-8")
+    assert 'git+https://github.com/a/b@v1.2.3\\""' in vae
+    assert "/blob/v1.2.3/" in (tree / "gencomp_utils/notebook.py").read_text(encoding="utf-8")
+    assert set_address(tree, address(), "--edition", "main").returncode == 0
+    assert {path: path.read_bytes() for path in tree.rglob("*") if path.is_file()} == before
+    assert "newest" in set_address(tree, "--edition", "newest").stderr
+
+
+def test_publishing_refuses_until_address_edition_version_and_notes_are_set(tree):
+    version = gencomp_utils.__version__
+    said = release(tree, "v9.9.9").stderr.splitlines()
+    assert [line.split()[1] for line in said] == ["address", "open", "tag", "has"]
+    set_address(tree, "https://github.com/example/book", "--edition", f"v{version}")
+    changes = tree / "CHANGELOG.md"
+    changes.write_text(changes.read_text().replace("(unreleased)", "(2027-01-01)", 1))
+    done = release(tree, f"v{version}")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("- The frame:")
+
+
+def test_publishing_refuses_the_stand_in_and_an_empty_site(tree):
+    (tree / "site").mkdir()
+    assert "There is no book" in release(tree, "v9.9.9", "--site", "site").stderr
+    notice = "images use a stand-in"
+    assert f'f"{notice}, ' in text("gencomp_utils/notebook.py")
+    (tree / "site" / "data.html").write_text(f"<p>Here {notice}, digits.</p>")
+    assert "data.html shows the stand-in" in release(tree, "v9.9.9", "--site", "site").stderr
+
+
+def test_colabs_list_becomes_constraints_for_what_the_package_needs():
+    sys.path.insert(0, str(ROOT / "tools"))
+    from colab import constraints
+
+    freeze = (
+        "numpy==2.0.2\nzict==3.0.0\n"
+        "torch @ https://download.pytorch.org/whl/cu126/torch-2.8.0%2Bcu126-cp312-cp312.whl\n"
+        "scipy==1.16.3\nPillow==11.3.0\n"
+    )
+    assert constraints(freeze) == [
+        "numpy==2.0.2",
+        "torch==2.8.0",
+        "scipy==1.16.3",
+        "Pillow==11.3.0",
+    ]
+
+
+def test_a_dead_link_is_found_and_a_live_one_is_not(tmp_path):
+    (tmp_path / "there.html").write_text("")
+    with serve(tmp_path) as host:
+        pages = f'<a href="{host}/there.html#x">a</a> <a href="{host}/gone.html">b</a>'
+        (tmp_path / "index.html").write_text(pages)
+        command = [sys.executable, ROOT / "tools" / "links.py", tmp_path]
+        done = subprocess.run(command, check=False, text=True, capture_output=True)
+    assert done.stdout == "2 addresses asked, 1 dead\n"
+    assert done.stderr == f"index.html: {host}/gone.html (404)\n"
+
+
+def workflows() -> dict[str, dict]:
+    folder = ROOT / ".github" / "workflows"
+    return {path.name: yaml.safe_load(path.read_text("utf-8")) for path in folder.glob("*.yml")}
+
+
+def test_actions_are_pinned_and_jobs_have_least_rights_and_an_end():
+    for name, workflow in workflows().items():
+        assert workflow["permissions"] == {}, name
+        assert "concurrency" in workflow, name
+        for job in workflow["jobs"].values():
+            assert job["timeout-minutes"] <= 120, name
+            assert job["permissions"], name
+            for step in job["steps"]:
+                assert re.search(r"@[0-9a-f]{40}$", step.get("uses", "@" + "0" * 40)), step
+
+
+def test_workflows_try_every_python_that_classifiers_name_and_run_commands_that_exist():
+    matrix = workflows()["test.yml"]["jobs"]["package"]["strategy"]["matrix"]
+    assert matrix["python"] == ["3.11", "3.12", "3.13", "3.14"]
+    assert matrix["system"] == ["ubuntu-latest", "macos-latest", "windows-latest"]
+    for workflow in workflows().values():
+        steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+        runs = "\n".join(step.get("run", "") for step in steps)
+        for target in re.findall(r"\bmake (\w+)", runs):
+            assert re.search(rf"^{target}:", text("Makefile"), re.M) or target == "pdf", target
+        for file in re.findall(r"(?:tools|tests)/\w+\.py", runs):
+            assert (ROOT / file).exists(), file
 
 
 # Layout

@@ -14,6 +14,7 @@ import pytest
 from conftest import ROOT
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from test_repository import ALL, pinned
 
 spec = importlib.util.spec_from_file_location("browser", ROOT / "tools" / "browser.py")
 browser = importlib.util.module_from_spec(spec)
@@ -44,11 +45,11 @@ esac
 def test_every_pin_installs_on_every_python_that_the_project_takes():
     asked = [version for version in PYTHONS if version in SpecifierSet(PROJECT["requires-python"])]
     assert {"3.11.0", "3.11.2", "3.14.1"} <= {*asked}
-    pins = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()[1:]
-    for pin in pins:
-        takes = metadata(pin.partition("==")[0]).get("Requires-Python") or ""
-        refused = [version for version in asked if version not in SpecifierSet(takes)]
-        assert not refused, f"{pin} needs Python {takes}"
+    for pin in pinned(*ALL):
+        if pin.marker is None or pin.marker.evaluate():
+            takes = metadata(pin.name).get("Requires-Python") or ""
+            refused = [version for version in asked if version not in SpecifierSet(takes)]
+            assert not refused, f"{pin} needs Python {takes}"
 
 
 def test_makefile_readme_and_project_ask_for_the_same_python():
@@ -76,7 +77,7 @@ def test_lowest_versions_are_those_of_the_project():
 @pytest.fixture
 def bare(tmp_path: Path) -> Path:
     """A folder with what a fresh copy of the project needs for its environment."""
-    for name in ("Makefile", "requirements.txt", "pyproject.toml"):
+    for name in ("Makefile", *ALL, "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
     (tmp_path / "path").mkdir()
     for name in COMMANDS:
@@ -111,10 +112,46 @@ def test_the_environment_is_made_by_the_python_that_is_named(bare):
     assert make(bare).returncode == 0
     assert (bare / ".venv" / "made_by").read_text().strip().endswith("/python3")
     torch, pins, package = (bare / "pip.log").read_text().splitlines()
-    assert re.search(r"torch==\S+$", torch)
-    assert pins.endswith("-r requirements.txt")
+    assert torch.endswith("-r requirements-torch.txt")
+    assert pins.endswith("--no-deps --require-hashes -r requirements.txt")
     assert package.endswith("--no-deps --no-build-isolation -e .")
     assert "up to date" in make(bare).stdout
+
+
+def test_the_tests_extras_come_only_with_the_tests(bare):
+    python(bare, "python3")
+    make(bare)
+    assert "requirements-test.txt" not in (bare / "pip.log").read_text()
+    assert make(bare, ".venv/.tests").returncode == 0
+    last = (bare / "pip.log").read_text().splitlines()[-1]
+    assert last.endswith("--no-deps --require-hashes -r requirements-test.txt")
+    for command, told in (("book", False), ("lab", False), ("check", True), ("test", True)):
+        (bare / ".venv" / ".tests").unlink(missing_ok=True)
+        shown = subprocess.run(
+            ["make", "--dry-run", command], cwd=bare, check=True, text=True, capture_output=True
+        )
+        assert ("-r requirements-test.txt" in shown.stdout) == told, command
+
+
+def test_uv_installs_the_same_pins_and_hashes_where_there_is_one(bare):
+    python(bare, "python3")
+    uv = bare / "path" / "uv"
+    uv.write_text(
+        '#!/bin/sh\necho "uv $*" >> pip.log\n'
+        '[ "$1" = pip ] || { mkdir -p .venv/bin; cp path/true .venv/bin/pip; }\n'
+    )
+    uv.chmod(0o755)
+    (bare / "path" / "cp").symlink_to(shutil.which("cp"))
+    (bare / "path" / "true").symlink_to(shutil.which("true"))
+    done = make(bare, ".venv/.tests")
+    assert done.returncode == 0, done.stderr
+    venv, *installed = (bare / "pip.log").read_text().splitlines()
+    assert venv.startswith("uv venv ")
+    assert all(line.startswith("uv pip install ") for line in installed)
+    pins, package, tests = installed
+    assert pins.endswith("--no-deps --require-hashes -r requirements.txt")
+    assert package.endswith("-e .")
+    assert tests.endswith("--no-deps --require-hashes -r requirements-test.txt")
 
 
 @pytest.mark.parametrize(

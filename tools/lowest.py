@@ -6,8 +6,13 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent / "pyproject.toml"
 
 
+def dependencies(project: Path) -> list[str]:
+    """Read what the package itself depends on."""
+    return tomllib.loads(project.read_text(encoding="utf-8"))["project"]["dependencies"]
+
+
 def main() -> None:
-    for dependency in tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]["dependencies"]:
+    for dependency in dependencies(PROJECT):
         print(dependency.replace(">=", "=="))
 
 
