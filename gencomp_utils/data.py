@@ -7,9 +7,10 @@ import hashlib
 import os
 import secrets
 import shutil
+import textwrap
 import threading
 import time
-from concurrent.futures import Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,6 @@ import numpy as np
 import platformdirs
 import requests
 from tqdm import tqdm
-from urllib3.exceptions import HTTPError
 
 # SHA-256 of the four files as Yann LeCun published them.
 MNIST_FILES = {
@@ -35,9 +35,10 @@ MIRRORS = (
 )
 # A mirror from which nothing comes for so long is given up: 30 s are to be enough for both.
 _PATIENCE_S = 6.0
-# Bytes a second: a tenth of a megabit, as slow as a working line gets, brings MNIST in 20 minutes.
-_LEAST_RATE = 10_000
-_MOST_BYTES = 16_000_000  # the largest file has 9.9 MB
+# Bytes a second: a tenth of a megabit, as slow as a working line gets, brings MNIST in 20 minutes;
+# what is slower than a good line waits until the other mirrors have been tried.
+_LEAST_RATE, _GOOD_RATE = 10_000, 250_000
+_MOST_BYTES = 10_000_000  # the largest file has 9.9 MB
 
 
 class DataError(RuntimeError):
@@ -46,6 +47,14 @@ class DataError(RuntimeError):
 
 class DataUnavailable(DataError):
     """MNIST is in none of the places where it was looked for."""
+
+
+class _MirrorError(Exception):
+    """A mirror doesn't give what it should."""
+
+
+class _SlowMirrorError(_MirrorError):
+    """A mirror gives it, but slower than another may."""
 
 
 @dataclass(frozen=True)
@@ -109,14 +118,18 @@ def load_mnist() -> Digits:
         except DataError as error:
             tried.append(f"the cache: {error}")
             lacking.append(name)
-    mirrors = os.environ.get("GENCOMP_MIRRORS", " ".join(MIRRORS)).split()
+    addresses = os.environ.get("GENCOMP_MIRRORS", " ".join(MIRRORS)).split()
+    mirrors = [(address, _GOOD_RATE) for address in addresses]
     while lacking and mirrors:
-        url = f"{mirrors[0].rstrip('/')}/{lacking[0]}"
+        mirror, rate = mirrors[0]
+        url = f"{mirror.rstrip('/')}/{lacking[0]}"
         try:
-            _download(url, cache / lacking[0])
+            _download(url, cache / lacking[0], rate if len(mirrors) > 1 else _LEAST_RATE)
             lacking.pop(0)
-        except (requests.RequestException, HTTPError, ValueError) as error:
-            tried.append(f"{url}: {getattr(next(iter(error.args), None), 'reason', error)}")
+        except _SlowMirrorError:
+            mirrors = [*mirrors[1:], (mirror, _LEAST_RATE)]
+        except _MirrorError as error:
+            tried.append(f"{url}: {error}")
             mirrors.pop(0)
         except OSError as error:
             raise DataError(
@@ -171,6 +184,8 @@ def _verified(path: Path) -> bytes:
     try:
         if path.exists() and not path.is_file():  # reading a pipe would never end
             raise DataError(f"{path} can't be read: it is no file, but a folder, pipe or device")
+        if path.exists() and path.stat().st_size > _MOST_BYTES:
+            raise DataError(f"{path} can't be read: it is larger than any of MNIST's files")
         content = path.read_bytes()
     except FileNotFoundError as error:
         raise DataUnavailable(f"there is no {path}") from error
@@ -192,49 +207,74 @@ def _clear_drafts(cache: Path) -> None:
                 shutil.rmtree(draft) if draft.is_dir() else draft.unlink()
 
 
-def _download(url: str, target: Path) -> None:
+def _download(url: str, target: Path, rate: float) -> None:
     """Download one file, or raise and leave nothing behind."""
     target.parent.mkdir(parents=True, exist_ok=True)
+    content = _fetched(url, MNIST_FILES[target.name], rate)
     draft = target.with_name(f".download-{secrets.token_hex(8)}")
-    sums, size = hashlib.sha256(), 0
     try:
-        with (
-            _opened(url) as answer,
-            draft.open("xb") as file,
-            tqdm(desc=target.name, unit="B", unit_scale=True) as bar,
-        ):
-            started = time.monotonic()
-            # Nothing is decoded: some servers call a .gz file the encoding of what is in it.
-            for piece in answer.raw.stream(256, decode_content=False):
-                size += len(piece)
-                if size > _MOST_BYTES:
-                    raise ValueError(f"sent more than {_MOST_BYTES} bytes")
-                if time.monotonic() - started > _PATIENCE_S + size / _LEAST_RATE:
-                    raise ValueError(f"sent less than {_LEAST_RATE} bytes a second")
-                sums.update(piece)
-                file.write(piece)
-                bar.update(len(piece))
-        if sums.hexdigest() != MNIST_FILES[target.name]:
-            encoding = answer.headers.get("Content-Encoding", "none")
-            raise ValueError(f"sent a file of another SHA-256 (Content-Encoding: {encoding})")
+        with draft.open("xb") as file:
+            file.write(content)
         draft.replace(target)
     finally:
         draft.unlink(missing_ok=True)
 
 
-def _opened(url: str) -> requests.Response:
-    """Return a mirror's answer in time; a thread asks, since the look-up of a name may hang."""
-    opened: Future[requests.Response] = Future()
+def _fetched(url: str, right: str, rate: float) -> bytes:
+    """Return a mirror's file of the right sum, at the rate or faster, or a _MirrorError.
+
+    A thread asks: the look-up of a name may hang, and so may a read to which a byte comes now and
+    then.
+    """
+    answered: Future[requests.Response] = Future()
+    whole: Future[None] = Future()
+    content = bytearray()
 
     def ask() -> None:
         try:
-            plain = {"Accept-Encoding": "identity"}
-            opened.set_result(requests.get(url, stream=True, timeout=_PATIENCE_S, headers=plain))
-        except Exception as error:  # raised where the answer is waited for
-            opened.set_exception(error)
+            plain, hooks = {"Accept-Encoding": "identity"}, {"response": _without_a_body}
+            patience = 2 * _PATIENCE_S  # longer than is waited for
+            answer = requests.get(url, stream=True, timeout=patience, headers=plain, hooks=hooks)
+            answered.set_result(answer)
+            answer.raise_for_status()
+            # Nothing is decoded: some servers call a .gz file the encoding of what is in it.
+            while piece := answer.raw.read(256, decode_content=False):
+                content.extend(piece)
+                if len(content) > _MOST_BYTES:
+                    raise ValueError(f"sent more than {_MOST_BYTES} bytes")
+            if (found := hashlib.sha256(content).hexdigest()) != right:
+                encoding = answer.headers.get("Content-Encoding", "none")
+                raise ValueError(f"sent a file of SHA-256 {found} (Content-Encoding: {encoding})")
+            whole.set_result(None)
+        except Exception as error:  # whatever a server makes libraries raise
+            reason = getattr(next(iter(error.args), None), "reason", error)
+            whole.set_exception(_MirrorError(textwrap.shorten(str(reason), 200)))
 
     threading.Thread(target=ask, daemon=True).start()
-    if not wait([opened], _PATIENCE_S).done:
-        raise ValueError(f"no answer within {_PATIENCE_S:.0f} s")
-    opened.result().raise_for_status()
-    return opened.result()
+    if not wait([answered, whole], _PATIENCE_S, FIRST_COMPLETED).done:
+        raise _MirrorError(f"no answer within {_PATIENCE_S:.0f} s")
+    started, before = time.monotonic(), 0
+    try:
+        with tqdm(desc=url.rpartition("/")[2], unit="B", unit_scale=True) as bar:
+            while not wait([whole], 0.1).done:
+                bar.update(len(content) - bar.n)
+                if time.monotonic() - started > _PATIENCE_S:
+                    came = (len(content) - before) / _PATIENCE_S
+                    if came < _LEAST_RATE:
+                        raise _MirrorError(f"sent less than {_LEAST_RATE} bytes a second")
+                    if came < rate:
+                        raise _SlowMirrorError
+                    started, before = time.monotonic(), len(content)
+            bar.update(len(content) - bar.n)
+        whole.result()
+        return bytes(content)
+    finally:
+        with contextlib.suppress(ValueError, RuntimeError, OSError):  # it is over already
+            answered.result(0).raw.shutdown()
+
+
+def _without_a_body(answer: requests.Response, **_: object) -> None:
+    """Leave out a redirect's body, which would be read to its end, and may have none."""
+    if answer.is_redirect:
+        answer.raw.close()
+        answer.raw = None

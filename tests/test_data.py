@@ -86,6 +86,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.answer({"forbidden": 403, "missing": 404, "down": 503}[manner])
             case "circular":
                 self.answer(302, Location=self.path)
+            case "garrulous":
+                self.answer(302, Location=f"/good/{name}")
+                self.drip(bytes(50_000_000), 100_000, 0)
+            case "shouting":
+                self.send_response(503, "x " * 30_000)
+                self.end_headers()
+            case "chunking":
+                self.answer(200, **{"Transfer-Encoding": "chunked"})
+                self.drip(b"1" * 50_000_000, 100_000, 0)
             case "babbling":
                 self.wfile.write(b"HTTP/1.0 200 OK\r\n")
                 self.drip(b"X-Word: la\r\n" * 1000, 1, 0.05)
@@ -99,6 +108,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             case "dripping":
                 self.answer(200, **whole)
                 self.drip(content, 1, 0.002)
+            case "sticking":
+                self.answer(200, content[:-100], **whole)
+                self.drip(content[-100:], 1, 0.1)
             case "slow":
                 self.answer(200, **whole)
                 self.drip(content, 256, 0.05)
@@ -187,15 +199,18 @@ MISBEHAVIOURS = {
     "down": "503",
     "circular": "30 redirects",
     "rude": "closed connection without response",
-    "altered": r"another SHA-256 \(Content-Encoding: none\)",
-    "cut": "IncompleteRead|another SHA-256",
+    "altered": r"a file of SHA-256 \w+ \(Content-Encoding: none\)",
+    "cut": "IncompleteRead|a file of SHA-256",
     "dripping": "sent less than 10000 bytes a second",
     "mute": "no answer within",
     "babbling": "no answer within",
-    "halting": "timed out",
+    "halting": "sent less than 10000 bytes a second",
+    "sticking": "sent less than 10000 bytes a second",
+    "shouting": "503",
+    "chunking": "Invalid|LineTooLong|got more than|chunk",
     "endless": "sent more than 100000 bytes",
-    "bomb": r"another SHA-256 \(Content-Encoding: gzip\)",
-    "wrapping": r"another SHA-256 \(Content-Encoding: gzip\)",
+    "bomb": r"a file of SHA-256 \w+ \(Content-Encoding: gzip\)",
+    "wrapping": r"a file of SHA-256 \w+ \(Content-Encoding: gzip\)",
 }
 
 
@@ -279,6 +294,13 @@ def test_what_is_no_file_is_named(folder, make):
 
     within(5, load)
     assert f"{path} can't be read: it is no file" in str(caught[0])
+
+
+def test_a_file_too_large_for_memory_is_named_unread(folder, monkeypatch):
+    with (folder / LARGEST).open("r+b") as file:
+        file.truncate(10**12)  # a hole takes no room
+    with pytest.raises(data.DataError, match=f"{LARGEST} can't be read: it is larger than any"):
+        data.load_mnist()
 
 
 def test_an_unreadable_file_is_named(folder, monkeypatch):
@@ -398,16 +420,38 @@ def test_a_file_may_be_as_large_as_the_limit(server, monkeypatch, files):
 def test_a_slow_line_that_goes_on_is_kept(server, monkeypatch, files):
     """5 kB a second, for longer than a silent mirror is waited for."""
     monkeypatch.setattr(data, "_PATIENCE_S", 0.5)
-    monkeypatch.setattr(data, "_LEAST_RATE", 2500)
+    monkeypatch.setattr(data, "_LEAST_RATE", 1000)
     monkeypatch.setenv("GENCOMP_MIRRORS", server.address("slow"))
     started = time.monotonic()
     assert len(data.load_mnist().train_images) == SIZES["train"]
     assert time.monotonic() - started > data._PATIENCE_S
 
 
+def test_a_slow_mirror_waits_for_the_others_and_is_taken_where_they_are_no_better(
+    server, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(data, "_PATIENCE_S", 0.4)
+    monkeypatch.setattr(data, "_LEAST_RATE", 700)
+    slow, good = server.address("slow"), server.address("good")
+    monkeypatch.setenv("GENCOMP_MIRRORS", f"{slow} {good}")
+    assert len(data.load_mnist().train_images) == SIZES["train"]
+    assert server.asked == [f"/slow/{LARGEST}", *(f"/good/{name}" for name in data.MNIST_FILES)]
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "another"))
+    monkeypatch.setenv("GENCOMP_MIRRORS", f"{slow} {server.address('missing')}")
+    assert len(data.load_mnist().train_images) == SIZES["train"]
+
+
+def test_a_redirect_is_followed_and_its_body_left_alone(server, monkeypatch):
+    monkeypatch.setenv("GENCOMP_MIRRORS", server.address("garrulous"))
+    within(5, data.load_mnist)
+    assert (data.cache_dir() / "mnist" / LARGEST).exists()
+    assert server.dripped < 30_000_000, "what fits into the buffers of four connections is less"
+
+
 def test_limits_suit_mnist():
     largest, whole = 9_912_422, 11_594_722
     assert largest < data._MOST_BYTES < 2 * largest
+    assert data._MOST_BYTES / data._GOOD_RATE < 60 - 3 * data._PATIENCE_S
     assert 10 * 60 < whole / data._LEAST_RATE < 30 * 60
     assert data._MOST_BYTES / data._LEAST_RATE < 3600, "or a living draft would be removed"
     # A mirror may be silent twice: before its answer and within it.
