@@ -114,6 +114,8 @@ def _course(given: argparse.Namespace, required: bool = True) -> Course | None:
 
 
 def _refuse_root(given: argparse.Namespace) -> None:
+    if not hasattr(os, "fork"):
+        raise CourseError("this system can't fence submissions: grade on Linux, macOS or in WSL")
     if hasattr(os, "geteuid") and os.geteuid() == 0 and not given.as_root:
         raise CourseError(
             "submissions would run as root. Be another user, or say --as-root in a container "

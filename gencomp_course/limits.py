@@ -10,7 +10,6 @@ strangers' code.
 import ctypes
 import os
 import platform
-import resource
 import struct
 import sys
 from collections.abc import Iterable
@@ -78,6 +77,8 @@ def apply(limits: Limits, scratch: Path, readable: Iterable[int]) -> None:
     readable
         Descriptors of what may be read, from :func:`open_readable`.
     """
+    import resource  # which Windows hasn't
+
     for what, most in (
         (resource.RLIMIT_CPU, limits.cpu_s),
         (resource.RLIMIT_AS, _size_now() + limits.memory_mb * MEGABYTE),
@@ -102,6 +103,8 @@ def apply(limits: Limits, scratch: Path, readable: Iterable[int]) -> None:
 
 def _size_now() -> int:
     """Address space in use, in bytes; 0 where it isn't told."""
+    import resource
+
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
     except OSError:

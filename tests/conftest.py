@@ -4,6 +4,7 @@ import functools
 import http.server
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -262,6 +263,29 @@ def reader(mnist: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, s
         "MPLCONFIGDIR": matplotlib.get_cachedir(),
         "XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache")),
     }
+
+
+# What only some systems have
+
+
+def make_pipe(path: Path) -> None:
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("this system has no named pipes")
+    os.mkfifo(path)
+
+
+@contextmanager
+def disk_with_room_for(size: int) -> Iterator[None]:
+    """Let no file grow beyond the size, as a full disk wouldn't."""
+    resource = pytest.importorskip("resource", reason="this system can't limit a file's size")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
 # Clean environments

@@ -33,6 +33,7 @@ from gencomp_course.course import Course, CourseError
 from gencomp_course.limits import Limits
 from gencomp_course.sandbox import Failed, Sandbox
 
+pytest.importorskip("resource", reason="submissions are fenced on Linux and macOS")
 SECRET = b"a secret of the tests"
 fenced = pytest.mark.skipif(
     not (limits.landlock_version() and limits.filter_known()),
@@ -743,7 +744,13 @@ def test_check_writes_a_line_of_json_for_each_file(capsys, tmp_path):
     assert (second["file"], second["points"]) == (str(wrong), 0)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="refusing root needs root")
+def test_a_system_that_cannot_fence_submissions_is_told(tmp_path, monkeypatch):
+    monkeypatch.delattr(os, "fork")
+    with pytest.raises(SystemExit, match="grade on Linux, macOS or in WSL"):
+        run("check", "two-samples", tmp_path / "a.py", "--as-root")
+
+
+@pytest.mark.skipif(getattr(os, "geteuid", int)() != 0, reason="refusing root needs root")
 def test_root_is_refused_without_its_flag(tmp_path):
     with pytest.raises(SystemExit, match="as root"):
         run("check", "two-samples", tmp_path / "a.py")

@@ -6,8 +6,6 @@ import hashlib
 import http.server
 import os
 import re
-import resource
-import signal
 import socket
 import struct
 import subprocess
@@ -19,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import disk_with_room_for, make_pipe
 
 from gencomp_utils import data
 
@@ -279,7 +278,7 @@ def test_a_harmed_file_is_named_with_what_was_expected(folder, harm):
     assert data.MNIST_FILES[path.name] in str(caught.value)
 
 
-@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo, functools.partial(os.symlink, "/dev/zero")])
+@pytest.mark.parametrize("make", [os.mkdir, make_pipe, functools.partial(os.symlink, "/dev/zero")])
 def test_what_is_no_file_is_named(folder, make):
     path = folder / "t10k-labels-idx1-ubyte.gz"
     path.unlink()
@@ -497,19 +496,15 @@ def test_a_cache_that_cannot_be_made_is_named(server, tmp_path):
 
 
 def test_a_full_disk_is_named_and_nothing_half_written_stays(server, tmp_path):
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
-    try:
-        with pytest.raises(data.DataError, match=r"can't be written: File too large.*Make room"):
-            data.load_mnist()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, handler)
+    with (
+        disk_with_room_for(1000),
+        pytest.raises(data.DataError, match=r"can't be written: File too large.*Make room"),
+    ):
+        data.load_mnist()
     assert cached(tmp_path) == []
 
 
-@pytest.mark.parametrize("harm", [Path.touch, os.mkfifo])
+@pytest.mark.parametrize("harm", [Path.touch, make_pipe])
 def test_only_what_is_harmed_in_the_cache_is_downloaded_again(server, harm):
     digest = data.load_mnist().digest
     name = "t10k-images-idx3-ubyte.gz"
