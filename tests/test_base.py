@@ -32,6 +32,8 @@ from gencomp_utils.models import ClassifierConfig, DCGANConfig, VAEConfig, base
         (VAEConfig, "beta", None),
         (VAEConfig, "beta", math.inf),
         (VAEConfig, "anneal", 1),
+        (VAEConfig, "beta", 10**400),
+        (VAEConfig, "seed", 2**63),
         (DCGANConfig, "batch_size", 1),
         (DCGANConfig, "k", 0),
         (DCGANConfig, "learning_rate", math.nan),
@@ -58,6 +60,7 @@ def test_the_defaults_are_the_reports_settings():
     ("settings", "expected"),
     [
         ({"beta": 1}, VAEConfig()),
+        ({"beta": -0.0}, VAEConfig(beta=0)),
         ({"latent_dim": np.int64(2), "beta": np.float32(1)}, VAEConfig()),
         ({"seed": np.uint8(3), "anneal": np.True_}, VAEConfig(seed=3, anneal=True)),
     ],
@@ -66,7 +69,7 @@ def test_settings_that_mean_the_same_are_the_same_experiment(settings, expected)
     config = VAEConfig(**settings)
     assert config == expected
     for name in settings:
-        assert type(getattr(config, name)) is type(getattr(expected, name))
+        assert repr(getattr(config, name)) == repr(getattr(expected, name))
 
 
 @pytest.mark.parametrize(

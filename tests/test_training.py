@@ -2,10 +2,13 @@
 
 from contextlib import nullcontext
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from gencomp_utils import data, metrics, models, runs, training
 from gencomp_utils.models import (
@@ -177,11 +180,19 @@ def test_a_batch_as_large_as_the_data_is_one_step(images, config):
     assert [len(losses) for losses in train(config, few).losses] == [1, 1]
 
 
-@pytest.mark.parametrize("config", [SMALL, SMALL_GAME, SMALL_CLASSIFIER], ids=kind_of)
-def test_no_images_are_refused(images, config):
+@pytest.mark.parametrize("kind", MODELS.values())
+def test_no_images_are_refused(images, kind):
     none = images[0][:0], images[1][:0]
     with pytest.raises(ValueError, match="images has none"):
-        train(config, none)
+        train(kind(), none)
+    with pytest.raises(ValueError, match="images has none"):
+        training.seconds_a_step(kind(), *none)
+
+
+def test_a_minibatch_of_one_that_batch_normalisation_cannot_take_is_told_before_training(images):
+    few = images[0][:81], images[1][:81]
+    with pytest.raises(ValueError, match="batch_size is 20, which leaves a minibatch of one of 81"):
+        training.seconds_a_step(ClassifierConfig(batch_size=20), *few)
 
 
 @pytest.mark.parametrize("config", [SMALL, SMALL_GAME, SMALL_CLASSIFIER], ids=kind_of)
@@ -255,6 +266,38 @@ def test_the_fastest_device_is_chosen(monkeypatch, cuda, mps, device):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
     assert training.fastest_device() == device
+
+
+@pytest.mark.parametrize("kind", MODELS.values())
+def test_no_number_of_a_training_has_64_bits_which_apples_gpus_lack(images, kind):
+    class Refusing(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            made = function(*args, **kwargs or {})
+            assert not (isinstance(made, torch.Tensor) and made.dtype == torch.float64), function
+            return made
+
+    with Refusing():
+        config = kind(epochs=1)
+        state = training.start(config)
+        for step in islice(training.epoch_steps(state, config, *images, 0), 2):
+            step.sum()
+
+
+@pytest.mark.parametrize(("device", "order"), [("cpu", True), ("cuda", True), ("mps", False)])
+def test_networks_are_in_channels_last_order_but_on_apples_gpus(monkeypatch, device, order):
+    """There the gradient of batch normalisation is wrong in this order."""
+    to, asked = nn.Module.to, []
+    monkeypatch.setattr(
+        nn.Module, "to", lambda network, device, **how: asked.append(device) or to(network, **how)
+    )
+    state = training.start(DCGANConfig(), device)
+    assert asked == [device] * 2
+    for network in state.networks.values():
+        kernels = [weight for weight in network.parameters() if weight.ndim == 4]
+        alike = [
+            w.stride() == w.contiguous(memory_format=torch.channels_last).stride() for w in kernels
+        ]
+        assert all(alike) == order
 
 
 # Fingerprints of the recorded runs

@@ -139,8 +139,10 @@ def switch(default: bool) -> Any:
 
 
 def _whole(name: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
-        raise ValueError(f"{name} is {value!r}, but must be an integer from {least} up")
+    integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not (integer and least <= value < 1 << 63):
+        limit = " and below 2⁶³" if integer and value > least else ""
+        raise ValueError(f"{name} is {value!r}, but must be an integer from {least} up{limit}")
     return int(value)
 
 
@@ -150,13 +152,17 @@ def _number(
     if value is None and optional:
         return None
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not (real and least <= value < below and above < value):
+    try:
+        coerced = float(value) + 0.0 if real else math.nan  # -0.0 becomes the 0.0 that it equals
+    except OverflowError:
+        coerced = math.inf
+    if not (least <= coerced < below and above < coerced):
         ends = f"from {least:g} up" if math.isfinite(least) else f"above {above:g}"
         limit = f" and below {below:g}" if math.isfinite(below) else ""
         raise ValueError(
             f"{name} is {value!r}, but must be a number {ends}{limit}{' or None' * optional}"
         )
-    return float(value)
+    return coerced
 
 
 def _switch(name: str, value: object) -> bool:

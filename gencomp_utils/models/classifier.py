@@ -98,6 +98,11 @@ class ClassifierConfig(Model[Classifier]):
         Both before the step; the cross-entropy is with smoothed labels.
         """
         classifier, optimizer = state.networks["classifier"], state.optimizers["classifier"]
+        if len(images) % self.batch_size == 1:
+            raise ValueError(
+                f"batch_size is {self.batch_size}, which leaves a minibatch of one of "
+                f"{len(images)} images, but batch normalisation needs two"
+            )
         order = torch.randperm(len(images), generator=stream(self.seed, "order", epoch))
         distortions = _distortions(len(images), stream(self.seed, "distortions", epoch))
         parts = (part.to(images.device).split(self.batch_size) for part in (order, *distortions))
