@@ -26,6 +26,10 @@ import sys
 if sys.version_info < (3, 11):
     sys.exit("$(PYTHON) is Python %d.%d, and the book needs 3.11 or later: install one and type, "
              "for example, make book PYTHON=python3.12" % sys.version_info[:2])
+import platform
+if (sys.platform, platform.machine()) == ("darwin", "x86_64"):
+    sys.exit("PyTorch is no longer made for Intel Macs, nor for a Python that was: open the chapters "
+             "in Colab or Binder, or on an Apple processor take a Python for arm64")
 try:
     import ensurepip, venv
 except ImportError:
@@ -37,7 +41,7 @@ export CHECK_PYTHON
 .PHONY: help book pdf lint check test lowest browser train bench mutants serve lab address links pins clean
 
 help:  ## show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 book: $(READY)  ## build the book into _build/html
 	$(BIN)/python tools/book.py
@@ -80,11 +84,11 @@ bench: $(READY)  ## time the training loops beside plain ones, in turns: three m
 mutants: $(TESTS)  ## change the package in small ways, and list what no test notices: an hour or two
 	OMP_NUM_THREADS=1 $(BIN)/python tools/mutants.py
 
-serve: $(READY)  ## serve the built book at http://127.0.0.1:8000
-	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
+serve: $(READY)  ## serve the built book at http://127.0.0.1:8000, or another: make serve PORT=8001
+	@$(BIN)/python tools/serve.py $(PORT)
 
 lab: $(READY)  ## open the chapters in JupyterLab
-	$(BIN)/jupyter lab book
+	$(BIN)/jupyter lab $$([ "$$(id -u)" != 0 ] || echo --allow-root) book
 
 address:  ## write the repository's address everywhere: make address URL=https://github.com/ORG/REPO
 	@$(PYTHON) tools/address.py $(URL) $(if $(EDITION),--edition $(EDITION))

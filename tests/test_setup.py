@@ -4,6 +4,7 @@ import importlib.util
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tomllib
@@ -161,6 +162,10 @@ def test_uv_installs_the_same_pins_and_hashes_where_there_is_one(bare):
         ("sys.version_info = (3, 10, 99)", r"python3 is Python 3\.10, "),
         ("sys.modules['ensurepip'] = None", r"apt-get install python3\.\d+-venv$"),
         ("sys.modules['venv'] = None", r"apt-get install python3\.\d+-venv$"),
+        (
+            "sys.platform = 'darwin'; import platform; platform.machine = lambda: 'x86_64'",
+            "^PyTorch is no longer made for Intel Macs",
+        ),
     ],
 )
 def test_a_python_that_can_make_none_is_told_in_a_sentence(bare, change, said):
@@ -279,6 +284,34 @@ def test_where_none_can_be_had_a_sentence_says_what_to_type(
         browser.main()
     assert str(caught.value).endswith(typed)
     assert "\n" not in str(caught.value)
+
+
+# What is served
+
+
+def test_a_book_that_is_not_there_and_a_port_that_is_taken_are_told_in_a_sentence(tmp_path):
+    (tmp_path / "tools").mkdir()
+    shutil.copy(ROOT / "tools" / "serve.py", tmp_path / "tools")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        command = [sys.executable, tmp_path / "tools" / "serve.py", str(port)]
+        done = subprocess.run(command, check=False, text=True, capture_output=True)
+        assert (done.returncode, done.stderr) == (1, "There is no book yet: type make book\n")
+        (tmp_path / "_build" / "html").mkdir(parents=True)
+        (tmp_path / "_build" / "html" / "index.html").touch()
+        done = subprocess.run(command, check=False, text=True, capture_output=True)
+    assert done.stderr.startswith(f"Port {port} can't be had")
+    assert done.stderr.endswith(f"make serve PORT={port + 1}\n")
+
+
+@pytest.mark.parametrize(("user", "flag"), [(0, " --allow-root"), (1000, "")])
+def test_jupyterlab_starts_for_root_too(bare, user, flag):
+    python(bare, "python3")
+    assert make(bare).returncode == 0
+    command(bare / "path", "id", f"echo {user}")
+    command(bare / ".venv" / "bin", "jupyter")
+    subprocess.run(["make", "lab"], cwd=bare, check=True, env={"PATH": str(bare / "path")})
+    assert calls(bare / ".venv" / "bin") == [f"jupyter lab{flag} book"]
 
 
 def test_make_test_looks_for_the_browser_first(bare):

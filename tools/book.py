@@ -62,7 +62,7 @@ def main() -> int:
         os.environ["GENCOMP_STAND_IN"] = "1"
     environment = os.environ | {"GENCOMP_BUILD": "1"}
     if folder := environment.get("GENCOMP_DATA_DIR"):
-        environment["GENCOMP_DATA_DIR"] = str(Path(folder).absolute())
+        environment["GENCOMP_DATA_DIR"] = str(Path(folder).expanduser().absolute())
     command = ["jupyter-book", "build", str(ROOT), "--all", "-W", "-n", "--keep-going"]
     command[0] = str(Path(sys.executable).with_name(command[0]))
     status = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
