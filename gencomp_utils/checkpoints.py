@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import secrets
 import time
 from pathlib import Path
 from typing import Any
@@ -55,27 +56,32 @@ def resume(state: State, folder: Path, identity: dict[str, Any]) -> None:
         for role, network in state.networks.items():
             network.load_state_dict(content["networks"][role])
             state.optimizers[role].load_state_dict(content["optimizers"][role])
-    except (RuntimeError, ValueError, KeyError) as error:
+        for part in ("losses", "history", "samples", "seconds"):
+            setattr(state, part, content[part])
+    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunError(
             f"{path} doesn't fit the networks: {error}. Delete it to start afresh."
         ) from error
-    for part in ("losses", "history", "samples", "seconds"):
-        setattr(state, part, content[part])
 
 
 def read(path: Path) -> dict[str, Any]:
     """Read what :func:`save` wrote; a RunError if it was cut or altered since."""
     try:
+        if not path.is_file():  # reading a pipe or a device would never end
+            raise OSError("it is no file")
         content = path.read_bytes()
-    except OSError as error:
+    except (OSError, MemoryError) as error:
         raise RunError(f"{path} can't be read: {error}. Delete it to start afresh.") from error
     checksum, saved = content[:_CHECKSUM_BYTES], content[_CHECKSUM_BYTES:]
     if hashlib.sha256(saved).digest() != checksum:
         raise RunError(
             f"{path} has been cut or altered since it was written. Delete it to start afresh."
         )
-    held: dict[str, Any] = torch.load(io.BytesIO(saved), map_location="cpu", weights_only=True)
-    return held
+    try:
+        held: dict[str, Any] = torch.load(io.BytesIO(saved), map_location="cpu", weights_only=True)
+        return {"identity": None} | held
+    except Exception as error:  # whatever another program's content makes torch raise
+        raise RunError(f"{path} is no checkpoint: {error!r}. Delete it to start afresh.") from error
 
 
 def remove(folder: Path) -> None:
@@ -94,7 +100,7 @@ def write(path: Path, content: bytes) -> None:
 
     Its folder is made where it is missing. A RunError if it can't be written.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}.draft")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors
 import safetensors.torch
 import torch
 from PIL import Image
@@ -30,10 +29,7 @@ RECORDED = PACKAGE / "recorded"
 SAMPLES = 64
 _SUMMARY, _ARRAYS, _SHEET = "run.json", "arrays.safetensors", "samples.png"
 _MOST_BYTES = 100_000_000
-_UNREADABLE: tuple[type[Exception], ...] = (
-    *(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError),
-    *(safetensors.SafetensorError, Image.DecompressionBombError),
-)
+_LONGEST_NAME = 200  # a file system takes 255 bytes
 
 
 @dataclass(frozen=True)
@@ -102,7 +98,7 @@ def at_end(some: Iterable[Run], key: str) -> np.ndarray:
 def name(config: Model[Any]) -> str:
     """Name a run's folder after its model and the settings that differ from the defaults.
 
-    So a setting that is added later renames no run.
+    So a setting that is added later renames no run. Too many for a file's name become their sum.
 
     Examples
     --------
@@ -115,7 +111,9 @@ def name(config: Model[Any]) -> str:
         for setting in fields(config)
         if (value := getattr(config, setting.name)) != setting.default
     ]
-    return "-".join([_kind(config), *changes])
+    told = "-".join([_kind(config), *changes])
+    sums = hashlib.sha256(told.encode()).hexdigest()
+    return told if len(told) <= _LONGEST_NAME else f"{_kind(config)}-{sums}"
 
 
 def _kind(config: Model[Any]) -> str:
@@ -197,9 +195,10 @@ def train(
         samples=torch.stack(state.samples).numpy(),
         provenance=_provenance(digits, device, bfloat16, state.seconds),
     )
-    save(run, folder)
+    if not (folder / _SUMMARY).exists():  # or another process was quicker
+        save(run, folder)
     checkpoints.remove(folder)
-    return load(folder)
+    return _of(config, load(folder), digits)
 
 
 def _of(config: Model[Any], run: Run, digits: Digits | None = None) -> Run:
@@ -281,7 +280,7 @@ def load(folder: Path) -> Run:
     """Read a run; a RunError if a file is missing, damaged or altered."""
     try:
         return _load(folder)
-    except _UNREADABLE as error:
+    except Exception as error:  # whatever a file of another form makes libraries raise
         raise RunError(f"the run in {folder} can't be read: {error!r}") from error
 
 
@@ -290,6 +289,8 @@ def _load(folder: Path) -> Run:
     if summary.pop("checksum") != _checksum(summary):
         raise ValueError(f"{_SUMMARY} isn't what was written with the run")
     config = MODELS[summary["kind"]](**summary["settings"])
+    if len(summary["history"]) != config.epochs or "data_sha256" not in summary["provenance"]:
+        raise ValueError(f"{_SUMMARY} doesn't tell of each epoch, or not of the data")
     files = {name: _content(folder / name) for name in {_ARRAYS, _SHEET} & set(summary["sha256"])}
     for name, content in files.items():
         if hashlib.sha256(content).hexdigest() != summary["sha256"][name]:
@@ -298,7 +299,7 @@ def _load(folder: Path) -> Run:
     samples = np.empty((config.epochs, 0, 28, 28), np.uint8)
     if _SHEET in files:
         with Image.open(io.BytesIO(files[_SHEET])) as image:
-            if image.size != (28 * SAMPLES, 28 * config.epochs):
+            if (image.mode, image.size) != ("L", (28 * SAMPLES, 28 * config.epochs)):
                 raise ValueError(f"{_SHEET} has {image.size} pixels, which are not its samples")
             sheet = np.asarray(image)
         samples = sheet.reshape(config.epochs, 28, SAMPLES, 28).swapaxes(1, 2)
@@ -340,11 +341,12 @@ def _large(tensor: Tensor) -> Tensor:
 def _provenance(
     digits: Digits, device: str, bfloat16: bool, seconds: list[float]
 ) -> dict[str, Any]:
-    on_gpu = torch.device(device).type == "cuda"
+    kind = torch.device(device).type
+    ours = platform.machine() + " GPU" * (kind == "mps")
     return {
         "data": digits.name,
         "data_sha256": digits.digest,
-        "device": torch.cuda.get_device_name() if on_gpu else platform.machine(),
+        "device": torch.cuda.get_device_name() if kind == "cuda" else ours,
         "threads": torch.get_num_threads(),
         "precision": "bfloat16 products" if bfloat16 else "float32",
         "seconds": [round(epoch, 1) for epoch in seconds],

@@ -1,11 +1,14 @@
 """A checkpoint holds all of a training or is refused, and is replaced whole or not at all."""
 
+import hashlib
+import io
 import os
 import time
 from pathlib import Path
 
 import pytest
 import torch
+from conftest import make_pipe
 
 from gencomp_utils import checkpoints, data, training
 from gencomp_utils.checkpoints import RunError
@@ -109,6 +112,33 @@ def test_a_folder_in_a_checkpoints_place_is_named(tmp_path):
         checkpoints.resume(training.start(CONFIG), tmp_path, IDENTITY)
 
 
+def test_a_pipe_in_a_checkpoints_place_does_not_hang(tmp_path):
+    make_pipe(tmp_path / "checkpoint.pt")
+    with pytest.raises(RunError, match="can't be read: it is no file"):
+        checkpoints.read(tmp_path / "checkpoint.pt")
+
+
+@pytest.mark.parametrize("held", [b"", b"no archive", [], {}, {"identity": IDENTITY}, Path("x")])
+def test_what_another_program_wrote_with_the_right_sum_is_named(tmp_path, held):
+    saved = io.BytesIO(held if isinstance(held, bytes) else b"")
+    if not isinstance(held, bytes):
+        torch.save(held, saved)
+    content = hashlib.sha256(saved.getvalue()).digest() + saved.getvalue()
+    (tmp_path / "checkpoint.pt").write_bytes(content)
+    with pytest.raises(RunError, match=r"checkpoint\.pt (is|belongs|doesn't fit).*Delete it"):
+        checkpoints.resume(training.start(CONFIG), tmp_path, IDENTITY)
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="open files are listed in /proc")
+def test_a_checkpoint_that_was_resumed_from_is_neither_open_nor_mapped(saved):
+    """Windows replaces no file that is."""
+    resumed = training.start(CONFIG)
+    checkpoints.resume(resumed, saved.parent, IDENTITY)
+    assert str(saved) not in Path("/proc/self/maps").read_text(encoding="utf-8")
+    held = [os.readlink(link) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    assert str(saved) not in held
+
+
 def test_a_checkpoint_of_other_networks_is_named(saved):
     larger = training.start(DCGANConfig(latent_dim=5))
     with pytest.raises(RunError, match="doesn't fit the networks"):
@@ -124,6 +154,20 @@ def test_a_file_is_replaced_whole_and_no_draft_stays(tmp_path):
         checkpoints.write(path, content)
         assert path.read_bytes() == content
         assert [file.name for file in path.parent.iterdir()] == ["file"]
+
+
+def test_two_writers_of_a_file_never_share_a_draft(tmp_path, monkeypatch):
+    """As processes of two containers, which may both be the first of theirs."""
+    swap, path = os.replace, tmp_path / "file"
+
+    def write_in_between(draft: Path, target: Path) -> None:
+        monkeypatch.setattr(os, "replace", swap)
+        checkpoints.write(path, b"the other's")
+        swap(draft, target)
+
+    monkeypatch.setattr(os, "replace", write_in_between)
+    checkpoints.write(path, b"ours")
+    assert path.read_bytes() == b"ours"
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_draft(tmp_path, monkeypatch):

@@ -1,22 +1,21 @@
 """A run on disk is whole or not there, and a training that was cut short ends as if it wasn't."""
 
+import contextlib
 import hashlib
 import io
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from conftest import disk_with_room_for, make_pipe
 from PIL import Image
 
 from gencomp_utils import checkpoints, data, models, runs, training
@@ -94,19 +93,6 @@ def same(first: runs.Run, second: runs.Run) -> bool:
         and np.array_equal(first.samples, second.samples)
         and np.array_equal(first.losses, second.losses)
     )
-
-
-@contextmanager
-def disk_with_room_for(size: int) -> Iterator[None]:
-    """Let no file grow beyond the size, as a full disk wouldn't."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 # Interruptions
@@ -396,6 +382,17 @@ def test_a_name_tells_what_differs_from_the_defaults_and_no_more():
     assert runs.name(VAEConfig()) == "vae"
     assert runs.name(VAEConfig(beta=1)) == "vae"
     assert runs.name(DCGANConfig(weight_std=None, seed=2)) == "dcgan-weight_std=None-seed=2"
+    assert runs.name(VAEConfig(beta=-0.0)) == runs.name(VAEConfig(beta=0)) == "vae-beta=0.0"
+
+
+def test_a_name_is_short_enough_for_a_file_and_differs_with_each_setting():
+    long = {"learning_rate": 1.2345678901234567e-100, "beta1": 1.2345678901234567e-100}
+    long |= {"weight_std": 1.2345678901234567e-100, "k": 2**62, "epochs": 2**62}
+    long |= {"batch_size": 2**62, "latent_dim": 2**62, "saturating": True}
+    names = {runs.name(DCGANConfig(**long, seed=2**62 + seed)) for seed in range(3)}
+    assert len(names) == 3
+    assert max(map(len, names)) < 240
+    assert not runs.is_recorded(DCGANConfig(**long))
 
 
 def test_two_processes_train_the_same_settings_side_by_side(digits, tmp_path):
@@ -412,6 +409,28 @@ def test_two_processes_train_the_same_settings_side_by_side(digits, tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runs, "save", finish_first)
         assert same(runs.train(config, digits, tmp_path / "run", "cpu"), other)
+
+
+def test_a_run_that_another_process_has_finished_is_kept_as_it_is(digits, tmp_path):
+    """Its files belong together: a kill between two of the second run's would part them."""
+    config = replace(CONFIG, epochs=1, batch_size=100)
+    other = runs.train(config, digits, tmp_path / "other", "cpu")
+    theirs = replace(other, metrics={"told": 1.0})
+    run = runs.train(
+        config, digits, tmp_path / "run", "cpu", lambda _: runs.save(theirs, tmp_path / "run")
+    )
+    assert run.metrics == theirs.metrics
+    assert not (tmp_path / "run" / "checkpoint.pt").exists()
+
+
+@pytest.mark.slow
+def test_two_processes_at_once_end_in_one_run(digits, tmp_path):
+    command = [sys.executable, "-c", TRAIN]
+    both = [subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE) for _ in range(2)]
+    assert [(process.communicate()[1], process.returncode)[1] for process in both] == [0, 0]
+    assert len(runs.load(tmp_path / "run").history) == SLOW.epochs
+    left = {path.name for path in (tmp_path / "run").iterdir()}
+    assert left == {"arrays.safetensors", "run.json", "samples.png"}
 
 
 def rewrite(folder: Path, **changes: object) -> None:
@@ -442,7 +461,7 @@ def test_no_file_is_read_but_a_runs_own(whole, tmp_path, name):
 def test_a_pipe_or_a_device_in_the_place_of_a_file_does_not_hang(whole, tmp_path):
     runs.save(whole, tmp_path)
     (tmp_path / "arrays.safetensors").unlink()
-    os.mkfifo(tmp_path / "arrays.safetensors")
+    make_pipe(tmp_path / "arrays.safetensors")
     with pytest.raises(runs.RunError, match="can't be read"):
         runs.load(tmp_path)
 
@@ -458,6 +477,42 @@ def test_a_file_larger_than_any_run_is_refused_unread(whole, tmp_path, monkeypat
 def test_a_summary_of_another_form_is_named(whole, tmp_path, content):
     (tmp_path / "run.json").write_text(content, errors="surrogatepass")
     with pytest.raises(runs.RunError, match="can't be read"):
+        runs.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"history": []}, {"history": None}, {"provenance": {}}, {"provenance": 3}]
+)
+def test_a_summary_that_lacks_what_a_run_has_is_named(whole, digits, tmp_path, changes):
+    runs.save(whole, tmp_path)
+    rewrite(tmp_path, **changes)
+    with pytest.raises(runs.RunError, match="can't be read"):
+        runs.train(CONFIG, digits, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["arrays.safetensors", "samples.png"])
+def test_files_of_another_form_are_named_even_where_their_sums_are_right(whole, tmp_path, name):
+    runs.save(whole, tmp_path)
+    content, chance = (tmp_path / name).read_bytes(), np.random.default_rng(0)
+    sums = json.loads((tmp_path / "run.json").read_text())["sha256"]
+    for place in [*range(60), *chance.integers(60, len(content), 40)]:
+        harmed = bytearray(content)
+        harmed[place] ^= 1 << int(chance.integers(8))
+        (tmp_path / name).write_bytes(harmed)
+        rewrite(tmp_path, sha256=sums | {name: hashlib.sha256(harmed).hexdigest()})
+        with contextlib.suppress(runs.RunError):
+            runs.load(tmp_path)
+
+
+@pytest.mark.parametrize("mode", ["1", "RGB", "P", "I;16"])
+def test_samples_that_are_no_bytes_are_refused(whole, tmp_path, mode):
+    runs.save(whole, tmp_path)
+    png = io.BytesIO()
+    Image.new(mode, (28 * 64, 28 * CONFIG.epochs)).save(png, format="png")
+    (tmp_path / "samples.png").write_bytes(png.getvalue())
+    sums = json.loads((tmp_path / "run.json").read_text())["sha256"]
+    rewrite(tmp_path, sha256=sums | {"samples.png": hashlib.sha256(png.getvalue()).hexdigest()})
+    with pytest.raises(runs.RunError, match=r"samples\.png has"):
         runs.load(tmp_path)
 
 
