@@ -67,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     handed = command("release", _release, "write an assignment's notebook for students")
     handed.add_argument("name", help="of the assignment, or all")
     handed.add_argument("folder", type=Path)
+    handed.add_argument("--nbgrader", action="store_true", help="with nbgrader's metadata")
 
     check = command("check", _check, "check files: a line of JSON each", runs_code=True)
     check.add_argument("name")
@@ -89,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     out.add_argument("--to", choices=FORMS, required=True)
     out.add_argument("--provisional", action="store_true", help="though words are to be read yet")
     out.add_argument(
-        "--database", default="sqlite:///gradebook.db", help="nbgrader's, as it names it"
+        "--database", default="", help="nbgrader's, as it names it; else the one that it uses here"
     )
 
     scope = command("gradescope", _gradescope, "what Gradescope's zip runs", runs_code=True)
@@ -143,7 +144,7 @@ def _release(given: argparse.Namespace) -> None:
     course = _course(given, required=False)
     folder = course.assignments if course else assignments.FOLDER
     for name in assignments.names(folder) if given.name == "all" else [given.name]:
-        print(release.release(folder, name, given.folder))
+        print(release.release(folder, name, given.folder, nbgrader=given.nbgrader))
 
 
 def _check(given: argparse.Namespace) -> None:
@@ -185,7 +186,7 @@ def _grade(given: argparse.Namespace) -> None:
     course = _course(given)
     assert course
     asked = assignments.load(given.name, course.assignments)
-    files = _files(course, given.folder)
+    files = _files(course, given.folder, asked.slug)
     _note(NO_SANDBOX)
     results = gradebook.grade(
         course, asked, files, workers=given.workers, progress=_bar(f"grading {given.name}")
@@ -194,10 +195,10 @@ def _grade(given: argparse.Namespace) -> None:
     _print_table(table)
 
 
-def _files(course: Course, folder: Path) -> dict[str, Path]:
+def _files(course: Course, folder: Path, assignment: str) -> dict[str, Path]:
     if not course.roster:
         raise CourseError(f"{course.folder / 'roster.csv'} names no students")
-    files, strangers = gradebook.submissions(folder, course.roster)
+    files, strangers = gradebook.submissions(folder, course.roster, assignment)
     for name in strangers:
         _note(f"Nobody of the roster owns {name}: it isn't graded.")
     return files
@@ -252,7 +253,7 @@ def _regrade(given: argparse.Namespace) -> None:
     new = gradebook.grade(
         course,
         asked,
-        _files(course, given.folder),
+        _files(course, given.folder, asked.slug),
         again=True,
         keep=not given.dry_run,
         workers=given.workers,
@@ -281,8 +282,8 @@ def _export(given: argparse.Namespace) -> None:
     if not given.provisional:
         export.require_final(table)
     if given.to == "nbgrader":
-        count = export.nbgrader(course, asked, table, results, given.database)
-        print(f"{given.database}: scores of {count} students")
+        database, count = export.nbgrader(course, asked, table, results, given.database)
+        print(f"{database}: scores of {count} students")
         return
     write = export.canvas if given.to == "canvas" else export.moodle
     target = folder / f"{given.to}.csv"

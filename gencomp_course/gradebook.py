@@ -63,11 +63,14 @@ class Mark:
         return (self.code or 0) + (self.words or 0) - self.deduction
 
 
-def submissions(folder: Path, roster: Iterable[str]) -> tuple[dict[str, Path], list[str]]:
+def submissions(
+    folder: Path, roster: Iterable[str], assignment: str = ""
+) -> tuple[dict[str, Path], list[str]]:
     """Find the file that counts of each student, and list what belongs to nobody.
 
     A file or a folder belongs to the student whose name it has, or begins with before a sign that
-    is neither letter nor digit. Of several files the last one written counts.
+    is neither letter nor digit. Of several files the last one written counts. If a student's folder
+    has one of the assignment's name, as nbgrader collects them, only what is in there counts.
     """
     if not folder.is_dir():
         raise CourseError(f"{folder} is no folder of submissions")
@@ -78,7 +81,8 @@ def submissions(folder: Path, roster: Iterable[str]) -> tuple[dict[str, Path], l
         if entry.name.startswith((".", "__")):
             continue
         if entry.is_dir():
-            found, name = [p for p in sorted(entry.rglob("*")) if _counts(p)], same(entry.name)
+            inner = entry / assignment if (entry / assignment).is_dir() else entry
+            found, name = [p for p in sorted(inner.rglob("*")) if _counts(p)], same(entry.name)
         else:
             found, name = [entry] if _counts(entry) else [], same(entry.stem)
         owner = next((student for student in known if _belongs(name, student)), None)

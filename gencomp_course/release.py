@@ -4,8 +4,9 @@ import ast
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
-from gencomp_course import gradebook, reading
+from gencomp_course import export, gradebook, reading
 from gencomp_course.assignment import load, names
 
 SHORTEST_LEAK = 15
@@ -46,21 +47,39 @@ def leaks(text: str, reference: str) -> list[str]:
     return found
 
 
-def release(assignments: Path, name: str, folder: Path) -> Path:
-    """Write an assignment's notebook for students, without outputs; a Leak if it tells too much."""
-    load(name, assignments)
+def release(assignments: Path, name: str, folder: Path, *, nbgrader: bool = False) -> Path:
+    """Write an assignment's notebook for students, without outputs; a Leak if it tells too much.
+
+    With ``nbgrader``, the cells that are marked carry its metadata.
+    """
+    asked = load(name, assignments)
+    points = export.nbgrader_cells(asked) if nbgrader else {}
     text = notebook(assignments, name).read_text(encoding="utf-8")
     told = json.loads(text)
     for cell in told["cells"]:
         if cell["cell_type"] == "code":
             cell["outputs"], cell["execution_count"] = [], None
-    sources = "\n".join("".join(cell["source"]) for cell in told["cells"])
+        for key in points:
+            stub = f"def {key}(" in _text(cell) and "raise NotImplementedError" in _text(cell)
+            if stub if key in asked.functions else cell["id"] == key:
+                cell["metadata"]["nbgrader"] = _nbgrader(key, points[key], cell["cell_type"])
+    sources = "\n".join(map(_text, told["cells"]))
     reference = (assignments / name / "reference.py").read_text(encoding="utf-8")
     if found := leaks(sources, reference):
         raise Leak(f"{name}.ipynb holds a line of the reference: {found[0]!r}")
     path = folder / f"{name}.ipynb"
     gradebook.write(path, json.dumps(told, ensure_ascii=False, indent=1) + "\n")
     return path
+
+
+def _text(cell: dict[str, Any]) -> str:
+    return "".join(cell["source"])
+
+
+def _nbgrader(key: str, points: int, kind: str) -> dict[str, Any]:
+    """Tell nbgrader of an answer that isn't marked by tests in the notebook."""
+    told = {"grade_id": key, "points": points, "cell_type": kind, "schema_version": 3}
+    return told | {"grade": True, "solution": True, "locked": False, "task": False}
 
 
 def bundle(assignments: Path, target: Path) -> list[str]:

@@ -4,6 +4,9 @@ import csv
 import json
 import os
 import re
+import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -544,6 +547,16 @@ def test_the_last_file_of_a_student_counts(tmp_path):
     assert strangers == ["stranger.py"]
 
 
+def test_of_what_nbgrader_collects_only_the_assignments_own_folder_counts(tmp_path):
+    for when, name in enumerate(("two-samples", "water-level")):
+        path = tmp_path / "ann" / name / f"{name}.ipynb"
+        path.parent.mkdir(parents=True)
+        path.write_text("")
+        os.utime(path, (when, when))
+    found, _ = gradebook.submissions(tmp_path, ["ann"], "two-samples")
+    assert found["ann"].name == "two-samples.ipynb"
+
+
 def test_names_are_compared_in_one_form(tmp_path):
     (tmp_path / "zoe\u0308.py").write_text("")
     assert [*gradebook.submissions(tmp_path, ["zo\u00eb"])[0]] == ["zo\u00eb"]
@@ -685,8 +698,28 @@ def test_gradescope_gets_results_and_a_zip(made, tmp_path, sandbox):
     export.gradescope_zip(course.read(made), assignment.load("two-samples"), tmp_path / "a.zip")
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
         names = archive.namelist()
-    assert {"setup.sh", "run_autograder", "assignments/two-samples/checks.py"} <= set(names)
+        setup = archive.read("setup.sh").decode()
+        needed = archive.read("requirements.txt").decode()
+    assert {"run_autograder", "gencomp_utils/__init__.py", "gencomp_utils/models/vae.py"} <= set(
+        names
+    )
+    assert "assignments/two-samples/checks.py" in names
     assert not [name for name in names if "bank" in name or name.endswith(".ipynb")]
+    assert "torch>=" in needed
+    assert "pytest" not in needed
+    assert "git+" not in setup, "the address may not be set yet"
+
+
+def test_nbgraders_cells_are_worth_what_the_assignment_is(tmp_path):
+    for name in assignment.names():
+        points = export.nbgrader_cells(assignment.load(name))
+        path = release.release(assignment.FOLDER, name, tmp_path, nbgrader=True)
+        marked = [
+            c.metadata.nbgrader for c in nbformat.read(path, 4).cells if "nbgrader" in c.metadata
+        ]
+        assert {cell.grade_id: cell.points for cell in marked} == points
+        assert len(marked) == len(points), "a cell is marked twice"
+        assert sum(points.values()) == 100
 
 
 # Released notebooks, and the command
@@ -814,6 +847,25 @@ def test_an_assignments_notebook_says_what_is_marked_and_leaves_room(name):
     seconds = [assignment.load(name).cpu_s.get(f, 20) for f in assignment.load(name).functions]
     for number in seconds:
         assert re.search(rf"\b{number}\b", words["hand-in"])
+
+
+def test_gradescopes_zip_runs_where_it_is_unpacked(made, tmp_path):
+    export.gradescope_zip(course.read(made), assignment.load("two-samples"), tmp_path / "a.zip")
+    source = tmp_path / "autograder" / "source"
+    shutil.unpack_archive(tmp_path / "a.zip", source)
+    shutil.copy(source / "run_autograder", source.parent)
+    (source.parent / "environment" / "bin").mkdir(parents=True)  # in place of setup.sh
+    python = source.parent / "environment" / "bin" / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    (source.parent / "submission").mkdir()
+    (source.parent / "submission_metadata.json").write_text('{"users": [{"email": "a@x"}]}')
+    answers = (assignment.FOLDER / "two-samples" / "reference.py").read_text()
+    (source.parent / "submission" / "answers.py").write_text(answers)
+    clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    subprocess.run(["bash", source.parent / "run_autograder"], check=True, cwd="/", env=clean)
+    told = json.loads((source.parent / "results" / "results.json").read_text())
+    assert told["score"] == 60
 
 
 def test_gradescope_runs_a_submission_and_writes_results(made, tmp_path):
