@@ -92,9 +92,9 @@ def gradescope_zip(course: Course, assignment: Assignment, target: Path) -> None
             entry = zipfile.ZipInfo(name)
             entry.external_attr = 0o755 << 16
             archive.writestr(entry, text)
-        for name, path in sorted(sources.items()):
+        for place, path in sorted(sources.items()):
             if path.name != "bank.py":
-                archive.write(path, name)
+                archive.write(path, place)
 
 
 def _package(folder: Path) -> dict[Path, Path]:

@@ -17,6 +17,7 @@ FILES = sorted(
     path
     for pattern in ("gencomp_*/**/*.py", "tests/*.py", "tools/*.py", "assignments/**/*.py")
     for path in ROOT.glob(pattern)
+    if path.name != "test_hub.py"  # a department's machine runs Debian
 )
 
 
