@@ -17,7 +17,7 @@ Script = Callable[[np.random.Generator], Generator[Cases, list[Any], bool]]
 CODE, WORDS = 60, 40
 RUBRIC = (
     "your own number, with its unit and its error",
-    "the mechanism named",
+    "the mechanism, and how it leads to what you see",
     "a case where it fails",
     "a claim of the chapter or the report revised",
 )
