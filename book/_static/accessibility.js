@@ -20,11 +20,10 @@ document.addEventListener("DOMContentLoaded", () => {
 const reach = () => {
   for (const formula of document.querySelectorAll(".bd-article .math mjx-container")) {
     const line = formula.closest("div.math, p, li, td, th, dt, dd, h2, h3, summary, .bd-article");
-    const box = line.matches("div.math") ? line : formula;
     const wide = formula.scrollWidth > line.clientWidth + 1;
-    box.classList.toggle("gencomp-wide", wide);
-    if (wide) box.tabIndex = 0;
-    else box.removeAttribute("tabindex");
+    formula.classList.toggle("gencomp-wide", wide);
+    if (wide) formula.tabIndex = 0;
+    else formula.removeAttribute("tabindex");
   }
 };
 addEventListener("load", async () => {
