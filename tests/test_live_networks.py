@@ -137,7 +137,7 @@ def test_an_arc_begins_and_ends_at_its_digits(opened):
     along, start = figure.get_by_label("along the arc"), figure.get_by_label("From", exact=True)
     end, half, begin = (drawn(lambda to=to: along.fill(to)) for to in ("1", "0.5", "0"))
     assert len({end, half, begin}) == 3
-    assert drawn(lambda: start.select_option(label="digit 2")) == end
+    assert drawn(lambda: start.select_option(label="image 2")) == end
     assert drawn(lambda: along.fill("1")) == end
     assert drawn(lambda: start.select_option(label="image 1")) == end
     assert drawn(lambda: figure.get_by_label("length of z").fill("0.5")) != end

@@ -26,7 +26,7 @@ SLOW = replace(CONFIG, batch_size=5)
 GAME = DCGANConfig(epochs=12)
 CLASSIFIER = ClassifierConfig(epochs=1, batch_size=100)
 RECORDED = sorted(path.parent for path in runs.RECORDED.glob("*/run.json"))
-LIMIT_MB = 12
+LIMIT_MB = 16
 
 # Trains on the stand-in; the settings are slow enough to be caught in the middle of an epoch.
 # A shell that starts the tests in the background lets its children ignore Ctrl-C: not this one.

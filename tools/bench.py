@@ -63,6 +63,10 @@ class FullyConnectedVAE(nn.Module):
     def decode(self, z: Tensor) -> Tensor:
         return self.pixels(F.relu(self.back(z))).unflatten(1, (1, 28, 28))
 
+    def reconstruction(self, z: Tensor, x: Tensor) -> Tensor:
+        lost = F.binary_cross_entropy_with_logits(self.decode(z), x, reduction="none")
+        return lost.flatten(1).sum(dim=1)
+
 
 def plain_batches(images: np.ndarray, batch_size: int, signed: bool) -> Iterator[Tensor]:
     loader = DataLoader(Digits(images, signed), batch_size, shuffle=True, drop_last=True)

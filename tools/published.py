@@ -65,6 +65,7 @@ def find_address(app: Sphinx, config: Config) -> None:
 
 def describe(document: nodes.document) -> str:
     """Return the page's first sentences, before the first formula and no more than are read."""
+    words = ""  # a page may have no paragraph
     for paragraph in document.findall(nodes.paragraph):
         if not isinstance(paragraph.parent, nodes.section):
             continue
@@ -126,6 +127,8 @@ def describe_page(
             ]
 
     if document is not None:
+        # A thousand times on the page of the package, whose limit is a megabyte.
+        context["body"] = context["body"].replace(' title="Link to this definition"', "")
         owner = pagename
         moving = FIGURE.search(context["body"])
         context["figure"] = moving and moving[1]
