@@ -140,15 +140,15 @@ def soup(site: Path, page: str) -> BeautifulSoup:
 # Pages in a browser
 
 
-class _Quiet(http.server.SimpleHTTPRequestHandler):
+class Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *arguments: object) -> None:
         """Say nothing."""
 
 
 @contextmanager
-def serve(folder: Path) -> Iterator[str]:
+def serve(folder: Path, how: type[Quiet] = Quiet) -> Iterator[str]:
     """Serve a folder on this machine; the value is its address, without a last slash."""
-    handler = functools.partial(_Quiet, directory=folder)
+    handler = functools.partial(how, directory=folder)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()

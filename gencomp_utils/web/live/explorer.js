@@ -99,8 +99,8 @@
 
     const picture = (digit) => models.pictures.slice(digit * SIDE ** 2, (digit + 1) * SIDE ** 2);
     const pick = () => {
-      const drawn = now.strokes.length ? normalised(now.strokes) : new Float32Array(SIDE ** 2);
-      now.x = settings.image === "own" ? drawn : picture(settings.image);
+      if (settings.image !== "own") now.x = picture(settings.image);
+      else now.x = now.strokes.length ? normalised(now.strokes) : new Float32Array(SIDE ** 2);
       encode();
     };
     const walk = () => {
