@@ -194,7 +194,9 @@ def test_where_the_keyboard_is_can_be_seen(theme, browser, address):
                 "x": max(place["x"] - 6, 0), "y": max(place["y"] - 6, 0),
                 "width": place["width"] + 12, "height": place["height"] + 12,
             }  # fmt: skip
-            with Image.open(io.BytesIO(tab.screenshot(clip=around))) as picture:
+            with Image.open(
+                io.BytesIO(tab.screenshot(clip=around, animations="disabled"))
+            ) as picture:
                 pictures.append(np.asarray(picture.convert("L"), dtype=int))
         if pictures[0].shape == pictures[1].shape and np.ptp(pictures[0] - pictures[1]) < 40:
             unseen.append(kind)
