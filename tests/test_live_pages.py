@@ -139,6 +139,7 @@ def test_a_finger_moves_it(root):
         root.locator("button:visible"),
     )
     if slider.count():
+        slider.first.scroll_into_view_if_needed()
         box = slider.first.bounding_box()
         middle = box["y"] + box["height"] / 2
         at = slider.first.evaluate("(s) => (s.value - s.min) / (s.max - s.min)")

@@ -28,6 +28,14 @@ IMAGE = re.compile(r'<img src="data:image/png;base64,([^"]+)" alt="([^"]*)"')
 FIGURE = re.compile(r'<div class="gencomp-(?:figure gencomp-player|live)"[^>]* id="([^"]+)"')
 SENTENCE_END = re.compile(r".*[.?!](?=\s|$)")
 VIEWPORT = re.compile(r'<meta [^>]*name="viewport"[^>]*/?>')
+# What in a page's body is put otherwise. A table's empty corner heads nothing, an entry's role is
+# one that browsers have given up, and a definition's title stands a thousand times on the page of
+# the package, whose limit is a megabyte.
+BODY = {
+    re.compile(r'<th class="head[^"]*"><p></p></th>'): "<td></td>",
+    re.compile(r' role="doc-biblioentry"'): "",
+    re.compile(r' title="Link to this definition"'): "",
+}
 RELATIVE = re.compile(r'\b(href|src|action|data-content_root)="(?!#|[a-z]+:)([^"]*)"')
 # What no page loads: sources of scripts, older forms of fonts, other editions of MathJax and of its
 # spoken words, translations that the theme has built in, and icons drawn by a script.
@@ -127,8 +135,8 @@ def describe_page(
             ]
 
     if document is not None:
-        # A thousand times on the page of the package, whose limit is a megabyte.
-        context["body"] = context["body"].replace(' title="Link to this definition"', "")
+        for pattern, instead in BODY.items():
+            context["body"] = pattern.sub(instead, context["body"])
         owner = pagename
         moving = FIGURE.search(context["body"])
         context["figure"] = moving and moving[1]
