@@ -23,7 +23,8 @@ body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem aut
 table {{ border-collapse: collapse; width: 100%; }}
 th, td {{ text-align: left; vertical-align: top; padding: .35rem .6rem .35rem 0;
   border-bottom: 1px solid #767676; }}
-pre {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
+pre {{ white-space: pre-wrap; }}
+pre, td {{ overflow-wrap: anywhere; }}
 @media (prefers-color-scheme: dark) {{ body {{ color: #eeeeee; background: #121212; }} }}
 </style>
 </head>

@@ -18,6 +18,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from conftest import ROOT, errors, execute, kernel
 
 from gencomp_course import assignment, attacks, course, feedback, gradebook, grading, release
@@ -230,6 +231,27 @@ def test_a_small_class_is_graded_as_planned(name, made):
 
 
 # What students get
+
+
+def test_axe_finds_nothing_in_a_page_of_feedback(made, browser):
+    name = SMALL[0]
+    students = MadeUp(name, made / "submissions" / name)
+    students.some()
+    students.hand_in("unreadable", [], "unreadable")
+    (students.folder / "unreadable.ipynb").write_text('{"cells": [')
+    enrol(made, students.planned, name)
+    wait(grade(made, name))
+    pages = sorted((made / "grades" / name / "feedback").glob("*.html"))
+    assert len(pages) == len(students.planned)
+    for theme, width in (("light", 1280), ("dark", 360)):
+        context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=theme)
+        tab = context.new_page()
+        for page in pages:
+            tab.goto(page.as_uri())
+            found = Axe().run(tab).response["violations"]
+            assert not found, (theme, page.name, [violation["help"] for violation in found])
+            assert tab.evaluate("document.documentElement.scrollWidth") <= width, page.name
+        context.close()
 
 
 def numbers_in(value: object) -> list[float]:
