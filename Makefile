@@ -78,8 +78,9 @@ lint: $(TESTS)
 train: $(if $(DASK),$(TESTS),$(READY))  ## record the runs that ship with the book and are missing; for an hour: make train MINUTES=60
 	$(BIN)/python tools/train.py $(if $(MINUTES),--minutes $(MINUTES)) $(if $(DASK),--dask $(DASK))
 
-bench: $(READY)  ## time the training loops beside plain ones, in turns: three minutes
+bench: browser  ## time the training loops beside plain ones, in turns, and frames of live figures: three minutes
 	$(BIN)/python tools/bench.py
+	@$(BIN)/python tools/frames.py
 
 mutants: $(TESTS)  ## change the package in small ways, and list what no test notices: an hour or two
 	OMP_NUM_THREADS=1 $(BIN)/python tools/mutants.py

@@ -1,17 +1,13 @@
-"""The bench times what it says: two loops that train the same network from the same start."""
+"""The bench times what it says: two loops that train the same network, and what a page draws."""
 
-import importlib.util
 from itertools import islice
 
+import bench
+import frames
 import pytest
 import torch
-from conftest import ROOT
 
 from gencomp_utils import data
-
-spec = importlib.util.spec_from_file_location("bench", ROOT / "tools" / "bench.py")
-bench = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(bench)
 
 
 @pytest.mark.slow
@@ -30,3 +26,19 @@ def test_both_loops_learn_at_the_same_rate(name, mnist):
     losses = torch.stack([loss for loss, _ in islice(ours, 150)])
     others = torch.tensor(list(islice(plain, 150)))
     assert losses[-20:].mean().item() == pytest.approx(others[-20:].mean().item(), rel=0.08)
+
+
+@pytest.mark.slow
+def test_frames_are_drawn_anew_each_time(site, browser, monkeypatch):
+    monkeypatch.setattr(frames, "FRAMES", 5)
+    monkeypatch.setattr(frames, "HTML", site)
+    tab = browser.new_page(viewport={"width": 1280, "height": 900})
+    session = tab.context.new_cdp_session(tab)
+    session.send("Performance.enable")
+    for name, figure in frames.FIGURES.items():
+        taken = frames.milliseconds(tab, session, figure)
+        assert len(taken) == 5, name
+        assert min(taken) > 0, name
+        drawn = tab.locator(f".gencomp-live[data-figure={figure.name}]").first
+        assert int(drawn.get_attribute("data-frames")) >= 6, name
+    tab.close()
