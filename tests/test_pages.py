@@ -24,6 +24,7 @@ PAGE_BYTES = 1_000_000
 SCREENS = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1280, "height": 900}}
 THEMES = ("light", "dark")
 RULES_OF_COLOURS = ["color-contrast", "link-in-text-block"]
+STOPS_SEEN: dict[str, set[str]] = {theme: set() for theme in THEMES}
 # The theme's own, and harmless: it loads one of its scripts twice.
 HARMLESS = {"Identifier 'THEBE_JS_URL' has already been declared"}
 
@@ -41,8 +42,8 @@ NAME = r"""(element) => {
   return label + " “" + words.trim().replace(/\s+/g, " ").slice(0, 60) + "”";
 }"""
 
-# The outermost elements of which a part is out of reach: beyond the screen's edges, or to the left
-# of where the box that holds them can be scrolled to. The list of headings is no matter on a phone,
+# The outermost elements of which a part is out of reach: beyond the screen's edges, or of where the
+# box that holds them can be scrolled to. The list of headings is no matter on a phone,
 # where it waits beside the screen to be called in.
 OUT_OF_REACH = f"""() => {{
   const edge = document.documentElement.clientWidth;
@@ -56,7 +57,8 @@ OUT_OF_REACH = f"""() => {{
     if (!place.width || !place.height || element.closest(unseen)) return false;
     const box = scroller(element);
     if (!box) return place.left < -1 || place.right > edge + 1;
-    return place.left < box.getBoundingClientRect().left - box.scrollLeft - 1;
+    const start = box.getBoundingClientRect().left + box.clientLeft - box.scrollLeft;
+    return place.left < start - 1 || place.right > start + box.scrollWidth + 1;
   }});
   return lost.filter((element) => !lost.includes(element.parentElement)).map({NAME});
 }}"""
@@ -79,6 +81,14 @@ RAW_MARKUP = r"""() => {
     if (signs.test(texts.currentNode.data) && !texts.currentNode.parentElement.closest(code))
       found.push(texts.currentNode.data.trim().slice(0, 80));
   return found;
+}"""
+
+
+# Elements that Tab reaches.
+STOPS = """() => {
+  const kinds = "a[href], button, input, select, textarea, summary, [tabindex]";
+  return [...document.querySelectorAll(kinds)].filter((element) => element.tabIndex >= 0
+    && !element.disabled && element.checkVisibility({ visibilityProperty: true }));
 }"""
 
 PLAYER_STATE = """(player) => [
@@ -263,6 +273,39 @@ def test_a_term_shows_its_entry_of_the_glossary_to_whoever_gets_there_by_keyboar
     card.wait_for(state="detached")
 
 
+def test_where_the_keyboard_is_can_be_seen(view):
+    """Each kind of Tab stop, on the first page that has one, looks otherwise with the focus."""
+    tab, known = view.tab, STOPS_SEEN[view.theme]
+    if tab.viewport_size != SCREENS["desktop"]:
+        return
+    assert not tab.locator("span.math [tabindex='0']").count(), "formulas are Tab stops"
+    unseen = []
+    for element in tab.evaluate_handle(STOPS).get_properties().values():
+        stop = element.as_element()
+        kind = stop.evaluate("(element) => element.localName + '.' + element.className")
+        if kind in known or not stop.is_visible():
+            continue
+        known.add(kind)
+        stop.scroll_into_view_if_needed()
+        pictures = []
+        for act in ("focus", "blur"):
+            stop.evaluate(f"(element) => element.{act}({{ focusVisible: true }})")
+            pictures.append(picture_around(view, stop.bounding_box()))
+        if pictures[0].shape == pictures[1].shape and np.ptp(pictures[0] - pictures[1]) < 40:
+            unseen.append(kind)
+    assert not unseen, unseen
+
+
+def picture_around(view: View, place: dict[str, float], margin: float = 6) -> np.ndarray:
+    """Shades of a part of the screen and of what is close to it, when nothing fades any more."""
+    clip = {
+        "x": max(place["x"] - margin, 0), "y": max(place["y"] - margin, 0),
+        "width": place["width"] + 2 * margin, "height": place["height"] + 2 * margin,
+    }  # fmt: skip
+    with Image.open(io.BytesIO(view.tab.screenshot(clip=clip, animations="disabled"))) as picture:
+        return np.asarray(picture.convert("L"), dtype=int)
+
+
 # Frame players
 
 
@@ -323,6 +366,10 @@ def test_nothing_is_asked_of_another_machine(view, address):
 )
 def test_the_tests_above_had_something_to_look_at(site, looked_at):
     assert any(parse(site / f"{built(page)}.html").select(looked_at) for page in PAGES)
+
+
+def test_the_keyboard_was_followed_in_both_themes():
+    assert all(len(kinds) > 30 for kinds in STOPS_SEEN.values()), STOPS_SEEN
 
 
 def test_every_image_is_described_in_words(page, soup):

@@ -260,7 +260,7 @@ def test_else_the_system_installs_one(path, monkeypatch, user, prefix):
     asked = [call for call in calls(path) if call.startswith(prefix or "apt-get")]
     assert asked == [
         f"{prefix}apt-get -qq update",
-        f"{prefix}apt-get -qq install --yes chromium",
+        f"{prefix}apt-get -qq install --yes chromium libatomic1",
     ]
     assert ("sudo" in " ".join(calls(path))) == bool(prefix)
 

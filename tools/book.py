@@ -31,12 +31,14 @@ RENDERED = ["book", "_config.yml", "_toc.yml", "tools/book.py", "tools/published
 
 
 def digest(paths: Iterable[str]) -> str:
-    """Sum of the files, and of the files below the folders."""
+    """Sum of the files, and of the files below the folders, but for what tools keep there."""
     sums = hashlib.sha256(sys.version.encode())
     for path in map(ROOT.joinpath, paths):
         for file in sorted(path.rglob("*") if path.is_dir() else [path]):
-            if file.is_file() and not {"__pycache__", ".ipynb_checkpoints"} & set(file.parts):
-                sums.update(str(file.relative_to(ROOT)).encode() + file.read_bytes())
+            name = file.relative_to(ROOT)
+            kept = any(part == "__pycache__" or part[0] == "." for part in name.parts)
+            if file.is_file() and not kept:
+                sums.update(str(name).encode() + file.read_bytes())
     return sums.hexdigest()
 
 

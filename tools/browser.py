@@ -44,7 +44,9 @@ def installers() -> Iterator[list[list[str]]]:
         root = hasattr(os, "geteuid") and os.geteuid() == 0
         apt = ["apt-get"] if root else ["sudo", "-n", "apt-get"]
         if shutil.which(apt[0]):
-            yield [[*apt, "-qq", "update"], [*apt, "-qq", "install", "--yes", "chromium"]]
+            # The last is what Playwright's driver needs, and the barest Debian lacks.
+            wanted = ["chromium", "libatomic1"]
+            yield [[*apt, "-qq", "update"], [*apt, "-qq", "install", "--yes", *wanted]]
 
 
 def advice() -> str:

@@ -85,6 +85,7 @@
       const cost = (noise) => reconstruction(models.vae.decoder(now.drawn(noise)), now.x) / DRAWS;
       const mean = noises.reduce((sum, noise) => sum + cost(noise), 0), loss = mean + now.kl;
       const [seen, told] = [now.x, now.decoded].map((image) => {
+        if (!image.some(Boolean)) return "–";
         const odds = softmax(models.classifier.logits(image)), most = Math.max(...odds);
         return `${odds.indexOf(most)} (${Math.round(100 * most)} %)`;
       });
@@ -154,7 +155,7 @@
       context.arc(...area.z, 9, 0, 2 * Math.PI);
       context.stroke();
 
-      frame(lens, "q(z|x), close");
+      frame(lens, "q(z|x)");
       const [across, up] = now.mean.map((mu) => [mu - reach, mu + reach]);
       const close = plot({ ...lens, x: across, y: up, xticks: [], yticks: [] });
       const [xs, ys] = [0, 1].map((axis) => noises.map((noise) => now.drawn(noise)[axis]));
@@ -195,7 +196,7 @@
       const { image, z1, z2 } = settings;
       models = { ...loaded, pictures: pixels(loaded.vae.pictures) };
       if (image !== 7) pick();
-      if (image === 7 || figure.fromPage) slide([z1, z2]);
+      if (image === 7 || figure.addressed) slide([z1, z2]);
     });
     const after = (action) => () => load().then(action);
     const image = figure.choice({
@@ -211,8 +212,8 @@
       "Draw z from q": after(() => decode(now.drawn([random(), random()]))),
     };
     for (const [label, action] of Object.entries(buttons)) figure.button({ label, action });
-    const sliders = ["z₁", "z₂"].map((label, i) => figure.slider({
-      name: `z${i + 1}`, label, min: -4, max: 4, step: 0.01, text: (z) => number(z, 2),
+    const sliders = [["z₁", 4], ["z₂", HIGH]].map(([label, most], i) => figure.slider({
+      name: `z${i + 1}`, label, min: -most, max: most, step: 0.01, text: (z) => number(z, 2),
     }));
     figure.choice({ name: "to", label: "Walk to", options: digits });
     const t = figure.slider({ name: "t", label: "t", min: 0, max: 1, step: 0.01 });
@@ -226,6 +227,6 @@
       ["z (the ring)", "ink"]]);
     const reactions = { image: pick, to: walk, t: walk, z1: slide, z2: slide };
     figure.changed((name) => load().then(reactions[name]));
-    if (figure.fromPage) load();
+    if (figure.addressed) load();
   });
 })();

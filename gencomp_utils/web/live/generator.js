@@ -84,6 +84,6 @@
     figure.slider({ name: "t", label: "along the arc", min: 0, max: 1, step: 0.01 });
     figure.slider({ name: "length", label: "length of z", min: 0, max: 2, step: 0.02, text: long });
     figure.changed((name) => load().then(name === "seed" ? renew : choose));
-    if (figure.fromPage) load();
+    if (figure.addressed) load();
   });
 })();

@@ -39,7 +39,7 @@ globalThis.gencomp ??= {};
       for (let i = 0; i < side; i++) {
         for (let j = 0; j < side; j++) {
           const stamps = along[i] * along[j], x = output + j * cell, y = TOP + i * cell;
-          context.globalAlpha = 0.8 * stamps / Math.max(...along) ** 2;
+          context.globalAlpha = 0.45 * stamps / Math.max(...along) ** 2;
           context.fillStyle = colours.sky;
           context.fillRect(x, y, cell, cell);
           context.globalAlpha = Math.min(i, j) < p || Math.max(i, j) >= side - p ? 0.5 : 1;
