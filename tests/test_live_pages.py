@@ -196,6 +196,21 @@ def test_networks_are_loaded_when_they_are_wanted(tab, address, site):
     assert [url for url in asked if url.endswith("/models/generator.js")]
 
 
+@pytest.mark.parametrize(
+    ("figure", "settings", "shown"),
+    [
+        ("explorer", "image=4,z1=1.5,z2=-1", "z = 1.50, −1.00"),
+        ("generator", "from=3,to=5,t=1", "3 to 5"),
+    ],
+)
+def test_an_address_that_sets_a_network_loads_it(tab, address, site, figure, settings, shown):
+    page = f"{address}/{page_of(site, figure)}.html"
+    root = opened(tab, f"{page}#live-{figure}-1:{settings}", figure)
+    tab.locator(f"#live-{figure}-1[data-weights=ready]").wait_for()
+    drawn = root.locator(f"canvas[aria-label*='{shown}']")
+    drawn.wait_for()
+
+
 def test_a_game_plays_until_it_is_out_of_sight(tab, address, site):
     root = opened(tab, f"{address}/{page_of(site, 'game')}.html", "game")
     waits_for_a_drawing(root, lambda: root.get_by_role("button", name="Play").click())
