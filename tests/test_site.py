@@ -175,6 +175,22 @@ def test_on_a_phone_the_list_of_pages_and_that_of_headings_can_be_called_in(side
     tab.close()
 
 
+def test_what_goes_on_beyond_a_phones_edge_fades_until_it_is_scrolled_to(browser, address):
+    tab = browser.new_page(viewport={"width": 390, "height": 844}, reduced_motion="reduce")
+    tab.goto(f"{address}/book/comparing/gan-beside-vae.html")
+    fading = tab.locator(".pst-scrollable-table-container.gencomp-more")
+    fading.first.wait_for()
+    count = fading.count()
+    fading.first.evaluate("(box) => box.scrollTo(box.scrollWidth, 0)")
+    tab.wait_for_function(
+        "(count) => document.querySelectorAll("
+        "'.pst-scrollable-table-container.gencomp-more').length === count - 1", arg=count
+    )  # fmt: skip
+    tab.set_viewport_size({"width": 3000, "height": 844})
+    fading.first.wait_for(state="detached")
+    tab.close()
+
+
 # Paper
 
 

@@ -26,9 +26,21 @@ const reach = () => {
     else formula.removeAttribute("tabindex");
   }
 };
+// And what goes on at the right, beyond the edge, fades there until it has been scrolled to.
+const WIDE = ".pst-scrollable-table-container, .highlight pre, .cell_output .output, mjx-container";
+const fade = (box) => {
+  const more = box.scrollLeft + box.clientWidth < box.scrollWidth - 2;
+  box.classList.toggle("gencomp-more", more);
+};
 addEventListener("load", async () => {
   await window.MathJax?.startup?.promise;
-  new ResizeObserver(reach).observe(document.querySelector(".bd-article"));
+  const article = document.querySelector(".bd-article");
+  const boxes = article.querySelectorAll(WIDE);
+  for (const box of boxes) box.addEventListener("scroll", () => fade(box), { passive: true });
+  new ResizeObserver(() => {
+    reach();
+    boxes.forEach(fade);
+  }).observe(article);
 });
 // A glossary's card goes as it came: without the mouse.
 document.addEventListener("keydown", (event) => {
