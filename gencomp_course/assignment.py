@@ -19,7 +19,7 @@ RUBRIC = (
     "your own number, with its unit and its error",
     "the mechanism, and how it leads to what you see",
     "a case where it fails",
-    "a claim of the chapter or the report revised",
+    "a claim revised so that it holds",
 )
 FOLDER = Path(__file__).resolve().parent.parent / "assignments"
 

@@ -117,7 +117,10 @@ def errors(results, truths):
 
 
 @assignment.check(
-    "frechet_limit", 12, "each data set", "How does the distance depend on the number of samples?"
+    "frechet_limit",
+    12,
+    "each data set",
+    "How does the distance depend on the number of samples? Can a subsample hold a point twice?",
 )
 def each_data_set(rng):
     truths = [0.0, 0.5, 0.0, 0.5]
