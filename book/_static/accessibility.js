@@ -29,8 +29,9 @@ const reach = () => {
 // And what goes on at the right, beyond the edge, fades there until it has been scrolled to.
 const WIDE = ".pst-scrollable-table-container, .highlight pre, .cell_output .output, mjx-container";
 const fade = (box) => {
-  const more = box.scrollLeft + box.clientWidth < box.scrollWidth - 2;
-  box.classList.toggle("gencomp-more", more);
+  const scrolls = /auto|scroll/.test(getComputedStyle(box).overflowX);
+  const more = box.scrollWidth - box.clientWidth - box.scrollLeft > 12;
+  box.classList.toggle("gencomp-more", scrolls && more);
 };
 addEventListener("load", async () => {
   await window.MathJax?.startup?.promise;
