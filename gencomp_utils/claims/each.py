@@ -32,9 +32,9 @@ MENDED = "2026-11-26, after all runs had been seen: a mended rule, and no blind 
     "C1",
     "Recognisable digits",
     "“for good results the below parameters are used” (§5.1)",
-    threshold="precision, and the share of the digit that falls shortest, at least {least:.0%} of "
-    "real images'; the classifier's confidence is shown on a scale from a failed training's "
-    "shapeless grey to real images, and not judged, since it is high for both",
+    threshold="precision, and the share of the digit that is most under-represented, at least "
+    "{least:.0%} of real images'; the classifier's confidence is shown on a scale from a failed "
+    "training's shapeless grey to real images, and not judged, since it is high for both",
     date=MENDED,
     trained={
         "DCGAN": DCGANS,
