@@ -18,13 +18,21 @@ document.addEventListener("DOMContentLoaded", () => {
 });
 // What scrolls sideways can be scrolled by keyboard; the theme knows this of code and tables alone.
 const reach = () => {
-  for (const formula of document.querySelectorAll(".bd-article .math mjx-container")) {
+  const formulas = [...document.querySelectorAll(".bd-article .math mjx-container")];
+  // A formula that scrolls takes less room, so that it would for ever.
+  for (const formula of formulas) formula.classList.remove("gencomp-wide");
+  const wide = formulas.map((formula) => {
     const line = formula.closest("div.math, p, li, td, th, dt, dd, h2, h3, summary, .bd-article");
-    const wide = formula.scrollWidth > line.clientWidth + 1;
-    formula.classList.toggle("gencomp-wide", wide);
-    if (wide) formula.tabIndex = 0;
+    // Within a line, what is kept for screen readers would count, too.
+    const { width } = formula.querySelector("mjx-math").getBoundingClientRect();
+    const taken = formula.hasAttribute("display") ? formula.scrollWidth : width;
+    return taken > line.clientWidth + 1;
+  });
+  formulas.forEach((formula, i) => {
+    formula.classList.toggle("gencomp-wide", wide[i]);
+    if (wide[i]) formula.tabIndex = 0;
     else formula.removeAttribute("tabindex");
-  }
+  });
 };
 // And what goes on at the right, beyond the edge, fades there until it has been scrolled to.
 const WIDE = ".pst-scrollable-table-container, .highlight pre, .cell_output .output, mjx-container";
