@@ -31,7 +31,7 @@ def opened(browser: Any, monkeypatch: pytest.MonkeyPatch, mnist: Any) -> Any:
 
 
 def after(tab: Any, figure: Any, act: Any) -> dict[str, float | str]:
-    """Act, wait until the figure rests, and read its numbers."""
+    """Act, wait until the figure rests, from whatever came last, and read its numbers."""
     before = figure.get_attribute("data-rests") or "0"
     act()
     tab.wait_for_function(

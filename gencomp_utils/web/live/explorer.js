@@ -78,6 +78,7 @@
       set({ here: number(reconstruction(logits, now.x)), kl: number(now.kl) });
       canvas.redraw();
       clearTimeout(resting);
+      figure.mark("rests", "");
       resting = setTimeout(rest, 80);
     };
     // What takes too long for every frame.
