@@ -301,6 +301,7 @@ def disk_with_room_for(size: int) -> Iterator[None]:
 def torch_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make an environment with what a hosted notebook brings: PyTorch and a kernel."""
     folder = tmp_path_factory.mktemp("hosted")
+    # Only when it tries again does pip say that nobody answered.
     index = [] if shutil.which("nvidia-smi") else ["--extra-index-url", CPU_INDEX, "--retries", "1"]
     run([sys.executable, "-m", "venv", "."], folder)
     install(["--no-deps", *index, "-r", TORCH], folder)

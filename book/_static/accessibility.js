@@ -19,7 +19,7 @@ document.addEventListener("DOMContentLoaded", () => {
 // What scrolls sideways can be scrolled by keyboard; the theme knows this of code and tables alone.
 const reach = () => {
   const formulas = [...document.querySelectorAll(".bd-article .math mjx-container")];
-  // A formula that scrolls takes less room, so that it would for ever.
+  // One that scrolls is squeezed: measured like that, it would go on scrolling for ever.
   for (const formula of formulas) formula.classList.remove("gencomp-wide");
   const wide = formulas.map((formula) => {
     const line = formula.closest("div.math, p, li, td, th, dt, dd, h2, h3, summary, .bd-article");
