@@ -10,7 +10,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbformat import NotebookNode
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from traitlets import Unicode
 
 from gencomp_utils import data
@@ -31,8 +34,6 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 from browser import find  # noqa: E402, found by the line above
 
-TORCH = ROOT / "requirements-torch.txt"
-CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 NO_NETWORK = re.compile(r"NewConnectionError|ConnectTimeoutError|NameResolutionError|ProxyError")
 LEFT_OUT = ("skipped", "xfailed", "xpassed")
 LONG_FILES = (
@@ -299,24 +300,38 @@ def disk_with_room_for(size: int) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def torch_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make an environment with what a hosted notebook brings: PyTorch and a kernel."""
+    """Make an environment with what a hosted notebook brings: PyTorch and a kernel.
+
+    They are linked to, since the environment at hand has the same.
+    """
     folder = tmp_path_factory.mktemp("hosted")
-    # Only when it tries again does pip say that nobody answered.
-    index = [] if shutil.which("nvidia-smi") else ["--extra-index-url", CPU_INDEX, "--retries", "1"]
     run([sys.executable, "-m", "venv", "."], folder)
-    install(["--no-deps", *index, "-r", TORCH], folder)
-    install(["ipykernel"], folder)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    for distribution in needed("torch", "ipykernel"):
+        for name in {file.parts[0] for file in distribution.files or []}:
+            if not (packages / name).exists():
+                (packages / name).symlink_to(distribution.locate_file(name))
     return folder
 
 
-def install(what: list[str | Path], folder: Path) -> None:
-    """Install packages into an environment; without a network the test is left out."""
-    try:
-        run(["bin/pip", "install", "--quiet", *what], folder)
-    except pytest.fail.Exception as failed:
-        if NO_NETWORK.search(str(failed)):
-            pytest.skip("this test needs an index of packages, and none answered")
-        raise
+def needed(*names: str) -> list[metadata.Distribution]:
+    """Find installed packages and all that they ask for."""
+    found: dict[str, metadata.Distribution] = {}
+    asked = list(names)
+    while asked:
+        name = canonicalize_name(asked.pop())
+        with suppress(metadata.PackageNotFoundError):
+            if name not in found:
+                found[name] = metadata.distribution(name)
+                entries = map(Requirement, found[name].requires or [])
+                asked += [e.name for e in entries if not e.marker or e.marker.evaluate()]
+    return [*found.values()]
+
+
+def leave_out_without_network(said: str) -> None:
+    """Skip a test whose pip found nobody to ask for packages."""
+    if NO_NETWORK.search(said):
+        pytest.skip("this test needs an index of packages, and none answered")
 
 
 def layer(folder: Path, below: Path) -> Path:
@@ -332,9 +347,15 @@ def layer(folder: Path, below: Path) -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the long files: `make test` gives each file to one of its processes."""
+    """Group tests for `make test`, which gives a group to one of its processes, long ones first.
+
+    A file's tests share what they have trained or built. The pages are two groups, by theme.
+    """
     order = {name: place for place, name in enumerate(LONG_FILES)}
     items.sort(key=lambda item: order.get(item.path.name, len(order)))
+    for item in items:
+        theme = "-dark" if item.path.name == "test_pages.py" and "-dark" in item.name else ""
+        item.add_marker(pytest.mark.xdist_group(item.path.stem + theme))
 
 
 def _left_out(config: pytest.Config) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ from torch import nn
 
 from gencomp_utils import data
 from gencomp_utils.models import DCGANConfig, game
+from gencomp_utils.models.base import as_signed
 from gencomp_utils.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from gencomp_utils.training import epoch_steps, start
 
@@ -100,3 +101,25 @@ def test_the_generator_lessens_the_loss_that_is_asked_for(images, monkeypatch, s
     config = DCGANConfig(batch_size=60, saturating=saturating)
     list(epoch_steps(start(config), config, images, images, 0))
     assert len(seen) == 2
+
+
+def test_r1_keeps_the_discriminators_slope_low(images):
+    def slope(config):
+        state = start(config)
+        for epoch in range(4):
+            list(epoch_steps(state, config, images, images, epoch))
+        real = as_signed(images)
+        return game.r1_penalty(state.networks["discriminator"].train(), real, real)
+
+    assert slope(DCGANConfig(batch_size=20, r1=10)) < slope(DCGANConfig(batch_size=20)) / 2
+
+
+@pytest.mark.parametrize("anneal", [False, True])
+def test_each_player_has_its_own_rate(images, anneal):
+    config = DCGANConfig(epochs=2, discriminator_rate=4e-4, anneal=anneal)
+    state = start(config)
+    for epoch in range(2):
+        list(epoch_steps(state, config, images, images, epoch))
+    rates = {role: adam.param_groups[0]["lr"] for role, adam in state.optimizers.items()}
+    assert rates["discriminator"] == pytest.approx(2 * rates["generator"])
+    assert (rates["generator"] < 2e-4) == anneal

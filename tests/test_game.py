@@ -115,3 +115,14 @@ def test_a_penalty_moves_the_discriminator_and_is_no_part_of_its_loss():
     (plain, free), (penalised, bound) = ends
     assert plain == penalised
     assert not torch.equal(free, bound)
+
+
+def test_r1_is_half_the_mean_square_of_the_slope_at_real_samples():
+    """The logit's slope is cos(x₁) and 2: at (0, 0) and (π/2, 0) its square is 5 and 4."""
+
+    class Wave(torch.nn.Module):
+        def forward(self, x):
+            return x[:, :1].sin() + 2 * x[:, 1:]
+
+    real, fake = torch.tensor([[0.0, 0.0], [math.pi / 2, 0.0]]), torch.ones(2, 2)
+    assert game.r1_penalty(Wave(), real, fake).item() == pytest.approx((5 + 4) / 4)

@@ -39,7 +39,8 @@ from gencomp_utils.models import VAEConfig
 runs.train({SLOW!r}, data.load_stand_in(), Path("run"), "cpu")
 """
 
-# Trains a DCGAN, but kills itself at the n-th step or before the n-th file is in its place.
+# For each line that is read: trains a DCGAN that kills itself at the n-th step, or before the n-th
+# file is in its place. Says how each ended.
 TRAIN_AND_DIE = """
 import itertools, os, signal, sys
 from pathlib import Path
@@ -53,12 +54,19 @@ def deadly(work, last):
             os.kill(os.getpid(), signal.SIGKILL)
         return work(*arguments)
     return worked
-step, file = map(int, sys.argv[1:])
-training.seconds_a_step = lambda *_: 0.0  # which takes steps, too
-game.descend = deadly(game.descend, step)
-os.replace = deadly(os.replace, file)
-runs.train(GAME, few_digits(), Path("run"), "cpu")
+for line in sys.stdin:
+    child = os.fork()
+    if not child:
+        sys.stdout = sys.stderr
+        folder, step, file = line.split()
+        training.seconds_a_step = lambda *_: 0.0  # which takes steps, too
+        game.descend = deadly(game.descend, int(step))
+        os.replace = deadly(os.replace, int(file))
+        runs.train(GAME, few_digits(), Path(folder), "cpu")
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
+ROUNDS = int(os.environ.get("GENCOMP_ROUNDS", "1"))
 NEVER = 10**9
 
 
@@ -138,28 +146,36 @@ def test_an_interruption_before_the_first_checkpoint_starts_afresh(slow, digits,
     assert same(runs.train(SLOW, digits, tmp_path / "run", "cpu"), slow)
 
 
+@pytest.fixture(scope="module")
+def whole_game(tmp_path_factory) -> runs.Run:
+    """A DCGAN's training that nothing interrupts."""
+    return runs.train(GAME, few_digits(), tmp_path_factory.mktemp("game"), "cpu")
+
+
 @pytest.mark.slow
-def test_twenty_kills_at_random_steps_change_nothing(tmp_path):
+@pytest.mark.parametrize("round", range(ROUNDS))
+def test_twenty_kills_at_random_steps_change_nothing(round, whole_game, tmp_path):
     """A DCGAN's training dies 20 times: in a step, or while a checkpoint is being written."""
-    whole = runs.train(GAME, few_digits(), tmp_path / "whole", "cpu")
-    chance = np.random.default_rng(0)
+    chance = np.random.default_rng(round)
     epoch = 2 * GAME.steps(len(few_digits().train_images))
     progress = []
     path = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-    for kill in range(20):
-        left = GAME.epochs - finished_epochs(tmp_path)
-        step, file = int(chance.integers(min(3 * epoch // 2, left * epoch))), NEVER
-        if kill % 4 == 3:
-            step, file = NEVER, 0
-        command = [sys.executable, "-c", TRAIN_AND_DIE, str(step), str(file)]
-        killed = subprocess.run(
-            command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": os.pathsep.join(path)},
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert killed.returncode == -signal.SIGKILL, killed.stderr
-        progress.append(finished_epochs(tmp_path))
+    with subprocess.Popen(
+        [sys.executable, "-c", TRAIN_AND_DIE], cwd=tmp_path, text=True, bufsize=1,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(path)},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    ) as trainer:  # fmt: skip
+        for kill in range(20):
+            left = GAME.epochs - finished_epochs(tmp_path)
+            step, file = int(chance.integers(min(3 * epoch // 2, left * epoch))), NEVER
+            if kill % 4 == 3:
+                step, file = NEVER, 0
+            trainer.stdin.write(f"run {step} {file}\n")
+            assert int(trainer.stdout.readline()) == -signal.SIGKILL
+            progress.append(finished_epochs(tmp_path))
+        trainer.stdin.close()
     assert 1 < progress[-1] < GAME.epochs
-    assert same(runs.train(GAME, few_digits(), tmp_path / "run", "cpu"), whole)
+    assert same(runs.train(GAME, few_digits(), tmp_path / "run", "cpu"), whole_game)
 
 
 # Checkpoints

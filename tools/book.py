@@ -17,7 +17,6 @@ from jupyter_cache.executors.basic import ExecutionWorkerLocalMProc, ProcessData
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 from gencomp_utils import data
-from gencomp_utils.live.networks import write_models
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "_build"
@@ -125,6 +124,9 @@ def main() -> int:
     command[0] = str(Path(sys.executable).with_name(command[0]))
     status = subprocess.run(command, cwd=ROOT, check=False).returncode
     if status == 0:
+        # Here, since PyTorch takes seconds to import, and most builds find nothing new.
+        from gencomp_utils.live.networks import write_models
+
         write_models(PAGE.parent / "_static" / "live" / "models")
         STAMP.write_text(json.dumps(key))
         print(f"\nThe book is built. Open {PAGE.as_uri()}")

@@ -114,11 +114,12 @@ def _normalised(channels: int, batch_norm: bool) -> nn.Module:
 class DCGANConfig(Model[DCGANGenerator]):
     """What defines a DCGAN experiment; the defaults are the report's (§5.1).
 
-    `learning_rate` is Adam's step size for both players, `beta1` the decay of its running mean;
-    that of its running square is 0.999. The discriminator takes `k` steps for each of the
-    generator's, which lessens ``−log D(G(z))``, or if `saturating` ``log(1 − D(G(z)))``, as
-    Algorithm 1 has it. `weight_std` is the standard deviation of initial weights; None for Glorot's
-    choice. `anneal` lowers the learning rates to 0 along a half cosine.
+    `learning_rate` is Adam's step size for both players, unless the discriminator has a
+    `discriminator_rate`; `beta1` is the decay of its running mean, and that of its running square
+    0.999. The discriminator takes `k` steps for each of the generator's, which lessens
+    ``−log D(G(z))``, or if `saturating` ``log(1 − D(G(z)))``. Initial weights have the standard
+    deviation `weight_std`, or Glorot's choice. `anneal` lowers rates to 0 along a half cosine.
+    `r1` is the weight of :func:`~gencomp_utils.models.game.r1_penalty`.
 
     Examples
     --------
@@ -137,6 +138,8 @@ class DCGANConfig(Model[DCGANGenerator]):
     weight_std: float | None = number(0.02, above=0, optional=True)
     anneal: bool = switch(False)
     seed: int = whole(0, least=0)
+    discriminator_rate: float | None = number(None, above=0, optional=True)
+    r1: float = number(0.0, least=0)
 
     losses: ClassVar = ("discriminator_loss", "generator_loss")
 
@@ -151,7 +154,11 @@ class DCGANConfig(Model[DCGANGenerator]):
     def optimizer(self, network: nn.Module) -> torch.optim.Adam:
         """Make Adam for a player."""
         betas = self.beta1, 0.999
-        return torch.optim.Adam(network.parameters(), self.learning_rate, betas, fused=True)
+        return torch.optim.Adam(network.parameters(), self._rate(network), betas, fused=True)
+
+    def _rate(self, network: nn.Module) -> float:
+        own = self.discriminator_rate if isinstance(network, DCGANDiscriminator) else None
+        return own or self.learning_rate
 
     def steps(self, count: int) -> int:
         """Count the iterations of an epoch; what doesn't fill k minibatches is left out."""
@@ -159,12 +166,10 @@ class DCGANConfig(Model[DCGANGenerator]):
 
     def epoch(self, state: State, images: Tensor, labels: Tensor, epoch: int) -> Iterator[Tensor]:
         """Run one epoch of Algorithm 1: each image is shown to the discriminator once."""
-        iterations = self.steps(len(images))
+        iterations, least = self.steps(len(images)), self.k * self.batch_size
         if iterations == 0:
-            raise ValueError(
-                f"images has {len(images)}, but {self.k} minibatches of {self.batch_size} need "
-                f"{self.k * self.batch_size}"
-            )
+            told = f"images has {len(images)}, but {self.k} minibatches of {self.batch_size}"
+            raise ValueError(f"{told} need {least}")
         order = torch.randperm(len(images), generator=stream(self.seed, "order", epoch))
         shape = iterations * (self.k + 1), self.batch_size, self.latent_dim
         noise = torch.randn(shape, generator=stream(self.seed, "noise", epoch))
@@ -179,12 +184,13 @@ class DCGANConfig(Model[DCGANGenerator]):
             iterations=iterations,
             k=self.k,
             generator_loss=game.saturating_loss if self.saturating else game.non_saturating_loss,
+            penalty=(lambda *seen: self.r1 * game.r1_penalty(*seen)) if self.r1 else None,
         )
         for step in range(iterations):
             if self.anneal:
                 done = (epoch + step / iterations) / self.epochs
-                for optimizer in state.optimizers.values():
-                    base.anneal(optimizer, self.learning_rate, done)
+                for role, network in state.networks.items():
+                    base.anneal(state.optimizers[role], self._rate(network), done)
             yield next(steps)
 
     def pixels(self, network: DCGANGenerator, z: Tensor) -> Tensor:
