@@ -13,9 +13,10 @@ INSTALL := $(PIP)
 endif
 PINNED := --no-deps --require-hashes -r
 LOWEST := _build/lowest
-# More processes than most machines' two cores: browsers and locks leave one waiting now and then.
+# A file's tests stay together, since they share what they have trained or built. There are more
+# processes than most machines' two cores: browsers and locks leave some waiting now and then.
 PYTEST := OMP_NUM_THREADS=1 GENCOMP_BUILD=1 $(BIN)/pytest --numprocesses 4 \
-	--dist loadgroup --no-loadscope-reorder
+	--dist loadfile --no-loadscope-reorder
 # Without an NVIDIA driver, PyTorch's CPU build: the common one brings gigabytes of CUDA.
 TORCH_INDEX := $(shell [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/dev/null 2>&1 \
 	&& echo --no-deps --retries 0 --extra-index-url https://download.pytorch.org/whl/cpu)

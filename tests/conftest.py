@@ -347,15 +347,9 @@ def layer(folder: Path, below: Path) -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group tests for `make test`, which gives a group to one of its processes, long ones first.
-
-    A file's tests share what they have trained or built. The pages are two groups, by theme.
-    """
+    """Begin with the long files: `make test` gives each file to one of its processes."""
     order = {name: place for place, name in enumerate(LONG_FILES)}
     items.sort(key=lambda item: order.get(item.path.name, len(order)))
-    for item in items:
-        theme = "-dark" if item.path.name == "test_pages.py" and "-dark" in item.name else ""
-        item.add_marker(pytest.mark.xdist_group(item.path.stem + theme))
 
 
 def _left_out(config: pytest.Config) -> list[tuple[str, str]]:
