@@ -294,7 +294,6 @@ RUNS: dict[Model[Any], Recording] = {
     DCGANConfig(epochs=3, k=5, r1=10): Recording(SAMPLES),
     DCGANConfig(epochs=3, k=5, learning_rate=1e-3, discriminator_rate=2e-4): Recording(SAMPLES),
     DCGANConfig(epochs=3, r1=10): Recording(NUMBERS),
-    DCGANConfig(epochs=3, learning_rate=1e-4, discriminator_rate=4e-4): Recording(NUMBERS),
     # Other seeds, for intervals.
     **{VAEConfig(seed=seed): Recording(NUMBERS, OF_VAE) for seed in range(1, 5)},
     **{DCGANConfig(seed=seed): Recording(WEIGHTS, (pairs, by_descent)) for seed in (1, 2)},

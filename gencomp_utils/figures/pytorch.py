@@ -1,6 +1,6 @@
 """Figures of PyTorch in fifteen minutes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -8,10 +8,11 @@ from numpy.typing import ArrayLike
 
 from gencomp_utils.figures.shared import BLUE, GREY, ORANGE, VERMILLION, bare, described, new
 
+# What leads from a node to the next, and what the slope is multiplied by on the way back.
+_WAYS = (("W x + b", ""), ("tanh a", "× (1 − h²)"), ("v · h + c", "× v"), ("½ (o − t)²", "o − t"))
 
-def backpropagation(
-    values: Mapping[str, ArrayLike], slopes: Mapping[str, ArrayLike], ways: Sequence[Sequence[str]]
-) -> Figure:
+
+def backpropagation(values: Mapping[str, ArrayLike], slopes: Mapping[str, ArrayLike]) -> Figure:
     """Draw a chain of nodes, with their values above and the loss's derivatives below."""
     fig, ax = new(height=2.6)
     bare(ax)
@@ -21,7 +22,7 @@ def backpropagation(
         ax.text(i, 0.5, _column(value), ha="center", color=BLUE)
         below = _column(slopes.get(name, []))
         ax.text(i, -0.5, below, ha="center", va="top", color=VERMILLION)
-    for i, way in enumerate(ways):
+    for i, way in enumerate(_WAYS):
         for side, text, color in zip((1, -1), way, (BLUE, VERMILLION), strict=True):
             ends = (i + 0.5 + 0.24 * side, 0.12 * side), (i + 0.5 - 0.24 * side, 0.12 * side)
             if text:

@@ -18,6 +18,15 @@ def games(clouds: Mapping[str, ArrayLike], modes: Mapping[str, ArrayLike]) -> Fi
     return speeds_and_lost_modes.all_games(rows, found)
 
 
+def cures(rows: Mapping[str, ArrayLike]) -> Figure:
+    """Draw samples of DCGANs whose discriminator is ahead, a row for each cure."""
+    return described(
+        image_rows(rows),
+        "Plain: nearly alike patterns of crosses, no digit among them. With R1: rough digits on a "
+        "grey ground. With a faster G: digits, a few of them broken.",
+    )
+
+
 def directions(kls: Mapping[str, ArrayLike], free: float) -> Figure:
     """Draw the KL of each direction of a linear VAE, by training, beside the free nats."""
     fig, ax = new(height=3.0)
