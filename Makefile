@@ -50,7 +50,7 @@ book: $(READY)  ## build the book into _build/html
 pdf: book browser  ## print the book into _build/gencomp-book.pdf; less the solutions: make pdf SOLUTIONS=no
 	$(BIN)/python tools/pdf.py $(if $(filter no,$(SOLUTIONS)),--without-solutions)
 
-check: lint  ## lint, types, unit tests, ledger, dialect: two minutes
+check: lint  ## lint, types, unit tests, ledger, dialect: a few minutes
 	$(PYTEST) -m "not slow"
 
 test: lint browser  ## everything: the book built, opened in a browser, run as in Colab and Binder
