@@ -246,8 +246,10 @@ def test_axe_finds_nothing_where_a_screen_matters(view):
 def test_axe_finds_no_fault_of_colour(view):
     if view.tab.viewport_size == SCREENS["desktop"]:
         view.tab.evaluate(FOLD)
-        axe(view, runOnly=RULES_OF_COLOURS)
-        view.tab.evaluate(UNFOLD)
+        try:
+            axe(view, runOnly=RULES_OF_COLOURS)
+        finally:
+            view.tab.evaluate(UNFOLD)
 
 
 def axe(view: View, **rules: object) -> None:

@@ -163,7 +163,7 @@ def test_twenty_kills_at_random_steps_change_nothing(round, whole_game, tmp_path
     with subprocess.Popen(
         [sys.executable, "-c", TRAIN_AND_DIE], cwd=tmp_path, text=True, bufsize=1,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(path)},
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     ) as trainer:  # fmt: skip
         for kill in range(20):
             left = GAME.epochs - finished_epochs(tmp_path)
