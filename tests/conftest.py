@@ -37,8 +37,9 @@ from browser import find  # noqa: E402, found by the line above
 NO_NETWORK = re.compile(r"NewConnectionError|ConnectTimeoutError|NameResolutionError|ProxyError")
 LEFT_OUT = ("skipped", "xfailed", "xpassed")
 LONG_FILES = (
-    "test_pages.py", "test_notebooks.py", "test_no_data.py", "test_course_class.py",
-    "test_live_pages.py",
+    "test_pages.py", "test_notebooks.py", "test_no_data.py", "test_training.py", "test_runs.py",
+    "test_course_class.py", "test_live_pages.py", "test_build.py", "test_spread.py",
+    "test_site.py", "test_binder.py",
 )  # fmt: skip
 
 

@@ -351,6 +351,19 @@ def test_a_finger_bends_several_points_in_one_stroke_and_d_never_passes_the_best
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", FIGURES)
+def test_start_again_brings_back_what_was_first_shown(live, name):
+    page = live(FIGURES[name])
+    first = page.words()
+    for slider in page.tab.locator("input[type=range]").all():
+        slider.press("ArrowRight")
+        slider.press("ArrowRight")
+    assert page.words() != first
+    page.tab.get_by_role("button", name="Start again").click()
+    assert page.words() == first
+
+
+@pytest.mark.slow
 def test_a_point_of_d_is_chosen_and_moved_by_arrow_keys(live):
     page = live(FIGURES["discriminator"])
     page.tab.locator("input[id$=-point]").press("ArrowLeft")

@@ -1,5 +1,7 @@
 """A training does what its settings say, the same each time, and the recorded ones come again."""
 
+import os
+import sys
 from contextlib import nullcontext
 from dataclasses import replace
 from itertools import islice
@@ -7,6 +9,7 @@ from itertools import islice
 import numpy as np
 import pytest
 import torch
+from conftest import ROOT, run
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -327,6 +330,26 @@ def test_the_first_losses_of_a_recorded_run_come_again(name, mnist):
     run = runs.load(runs.RECORDED / name)
     assert len(run.fingerprint) == NUMBERS
     assert off_by(run, run.config) < 1e-4
+
+
+ON_AN_OLD_PROCESSOR = """
+import torch
+from gencomp_utils import data, training
+from gencomp_utils.models import ClassifierConfig
+from gencomp_utils.models.base import split
+torch.set_num_threads(1)
+images, labels, *_ = split(ClassifierConfig(), data.load_mnist())
+print(*training.fingerprint(ClassifierConfig(), images, labels))
+"""
+
+
+@pytest.mark.slow
+def test_a_fingerprint_comes_again_where_matrix_products_round_differently(mnist):
+    """Those of images in float32 do, by processor; Adam makes a per cent of it in ten steps."""
+    old = os.environ | {"MKL_CBWR": "SSE4_2", "MKL_ENABLE_INSTRUCTIONS": "SSE4_2"}
+    told = run([sys.executable, "-c", ON_AN_OLD_PROCESSOR], ROOT, env=old)
+    recorded = runs.recorded(ClassifierConfig()).fingerprint
+    assert [*map(float, told.split())] == pytest.approx(recorded, rel=1e-6)
 
 
 @pytest.mark.parametrize("setting", ["learning_rate", "seed", "rho", "beta"])

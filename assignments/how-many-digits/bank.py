@@ -122,6 +122,13 @@ def effective_support(ids):
     pairs = (c * (c - 1)).sum()
     return len(ids) * (len(ids) - 1) / pairs if pairs else np.inf
 """),
+        ("ids taken for 32 bits", KIND, """
+import numpy as np
+def effective_support(ids):
+    c = np.unique(np.asarray(ids).astype(np.int32), return_counts=True)[1]
+    pairs = (c * (c - 1)).sum()
+    return len(ids) * (len(ids) - 1) / pairs if pairs else np.inf
+"""),
         ("only neighbours are compared", FEW, """
 import math
 def effective_support(ids):

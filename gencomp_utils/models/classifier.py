@@ -137,8 +137,11 @@ def _distortions(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor
 
 
 def _distorted(x: Tensor, maps: Tensor, softness: Tensor) -> Tensor:
-    """Move images by maps of the plane, and mix each with itself blurred by 1.5 pixels."""
-    grid = F.affine_grid(maps, list(x.shape), align_corners=False)
+    """Move square images by maps of the plane, and mix each with itself blurred by 1.5 pixels."""
+    # Not by affine_grid, whose matrix product rounds differently from processor to processor.
+    across = (2 * torch.arange(x.shape[-1], device=x.device) + 1) / x.shape[-1] - 1
+    rows = (row[:, :, None, None].unbind(1) for row in maps.unbind(1))
+    grid = torch.stack([a * across + b * across[:, None] + c for a, b, c in rows], dim=-1)
     x = F.grid_sample(x, grid, align_corners=False)
     offsets = torch.arange(-4, 5, device=x.device)
     kernel = torch.exp(-(offsets**2) / (2 * 1.5**2))

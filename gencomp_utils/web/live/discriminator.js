@@ -43,9 +43,11 @@ globalThis.gencomp ??= {};
           set("answer", answer);
         });
       });
+      let most = 0.3;
+      while (most < Math.max(...lost)) most *= 2;  // an axis that follows each movement shows none
       plot({
         ...box, xticks: KNOTS, xlabel: "x", ylabel: "shortfall, nats per unit of x",
-        top: 356, height: 90, y: [0, Math.max(0.3, ...lost)],
+        top: 356, height: 90, y: [0, most],
       }).area(X, ZERO, lost, colours.vermilion, 0.7);
     };
 
@@ -76,10 +78,6 @@ globalThis.gencomp ??= {};
     now.answer = now[here()];
     const answer = slider("answer", "D there", 0.01, 0.99, 0.01);
     figure.toggle({ name: "best", label: "Show D*" });
-    figure.button({ label: "Start again", action: () => {
-      for (const name of NAMES) now[name] = 0.5;
-      set("point", 0);
-    } });
     begin();
   });
 })();

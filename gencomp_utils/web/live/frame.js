@@ -109,14 +109,17 @@ globalThis.gencomp ??= {};
         trace([...xs].reverse(), [...low].reverse());
         context.fill();
       }),
-      points: (xs, ys, colour, radius = 3) => within(() => {
+      // What lies on the edge is whole, what lies beyond it is left out.
+      points: (xs, ys, colour, radius = 3) => {
+        const inside = (value, [low, high]) => value >= low && value <= high;
         context.fillStyle = colour;
         for (let i = 0; i < xs.length; i++) {
+          if (!inside(xs[i], box.x) || !inside(ys[i], box.y)) continue;
           context.beginPath();
           context.arc(x(xs[i]), y(ys[i]), radius, 0, 2 * Math.PI);
           context.fill();
         }
-      }),
+      },
       vertical: (at, colour, dash = "dotted") => line([at, at], box.y, colour, { dash, width: 1.5 }),
       horizontal: (at, colour, dash = "dotted") =>
         line(box.x, [at, at], colour, { dash, width: 1.5 }),
@@ -311,6 +314,17 @@ globalThis.gencomp ??= {};
       const button = make(this.row(), "button", { type: "button", textContent: label });
       button.addEventListener("click", action);
       return button;
+    }
+
+    // A button that puts back the numbers that the figure began with.
+    again(sliders) {
+      const first = Object.entries(this.settings).filter(([, value]) => typeof value === "number");
+      this.button({ label: "Start again", action: () => {
+        Object.assign(this.settings, Object.fromEntries(first));
+        for (const [name, slider] of Object.entries(sliders)) slider.set(this.settings[name]);
+        const [name] = Object.keys(sliders);
+        this.change(name, this.settings[name]);
+      } });
     }
 
     legend(entries) {

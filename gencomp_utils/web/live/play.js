@@ -181,7 +181,7 @@ globalThis.gencomp ??= {};
       : [["V(D, G)", "green"], ["C(G)", "purple"], ["shortfall", "vermilion", "area"]];
     const legends = [
       [["data", "blue"], ["samples", "orange"], ["D", "green"], ["D*", "green", "dashed"]],
-      [["modes, thick if found", "blue"], ["samples", "orange"],
+      [["modes, thick if found", "blue"], ["samples", "orange", "dot"],
         ["D says real", "blue", "area"], ["D says generated", "orange", "area"]],
     ].map((entries) => figure.legend([...entries, ...both]));
     const canvas = figure.canvas({ label: "", draw, height: (width) => {

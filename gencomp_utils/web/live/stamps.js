@@ -98,9 +98,11 @@ globalThis.gencomp ??= {};
       choose(now.row + down, now.column + right);
       figure.say(`Row ${now.row + 1}, column ${now.column + 1}.`);
     });
+    const sliders = {};
     for (const [name, label, min, max] of [
       ["window", "Window w", 2, 6], ["stride", "Stride s", 1, 3], ["padding", "Padding p", 0, 2],
-    ]) figure.slider({ name, label, min, max, step: 1 });
+    ]) sliders[name] = figure.slider({ name, label, min, max, step: 1 });
+    figure.again(sliders);
     const show = figure.values([["size", "side of the output"], ["stamps", "stamps on a pixel"],
       ["alike", "all pixels alike?"]]);
     figure.changed(() => figure.say(refresh()));

@@ -53,6 +53,7 @@ globalThis.gencomp ??= {};
         figure.change(name, figure.settings[name]);
       },
       begin: () => {
+        figure.again(sliders);
         const show = figure.values(names);
         const refresh = (name) => {
           const { numbers, label } = update(name);
