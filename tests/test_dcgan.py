@@ -1,5 +1,7 @@
 """The DCGAN's networks have the layers of the paper, and an epoch is Algorithm 1 on images."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -123,3 +125,20 @@ def test_each_player_has_its_own_rate(images, anneal):
     rates = {role: adam.param_groups[0]["lr"] for role, adam in state.optimizers.items()}
     assert rates["discriminator"] == pytest.approx(2 * rates["generator"])
     assert (rates["generator"] < 2e-4) == anneal
+
+
+def test_the_generator_that_is_kept_is_the_average_of_those_on_the_way(images):
+    """Batch normalisation's statistics too; the game itself is played as without it."""
+    config = DCGANConfig(batch_size=30, average=0.75)
+    state, plain = start(config), start(replace(config, average=0))
+    expected = {name: weight.clone() for name, weight in state.network.state_dict().items()}
+    list(epoch_steps(plain, replace(config, average=0), images, images, 0))
+    for _ in epoch_steps(state, config, images, images, 0):
+        for name, weight in state.networks["generator"].state_dict().items():
+            mean = 0.75 * expected[name] + 0.25 * weight
+            expected[name] = mean if weight.is_floating_point() else weight
+    for name, weight in state.network.state_dict().items():
+        assert torch.allclose(weight, expected[name], atol=1e-6), name
+    for role, network in plain.networks.items():
+        pairs = zip(network.parameters(), state.networks[role].parameters(), strict=True)
+        assert all(torch.equal(*pair) for pair in pairs), role

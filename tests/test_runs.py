@@ -333,7 +333,7 @@ def test_other_settings_have_another_name(kind):
     names = {runs.name(config)}
     for setting in fields(kind):
         value = getattr(config, setting.name)
-        other = (not value) if isinstance(value, bool) else value * 0.5 if value else 1
+        other = (not value) if isinstance(value, bool) else (value or 1) * 0.5
         if isinstance(value, int) and not isinstance(value, bool):
             other = value + 1
         names.add(runs.name(replace(config, **{setting.name: other})))

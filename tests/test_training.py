@@ -89,6 +89,7 @@ def test_the_same_settings_give_the_same_weights(images, config):
         (SMALL_GAME, {"weight_std": None}),
         (SMALL_GAME, {"discriminator_rate": 4e-4}),
         (SMALL_GAME, {"r1": 1.0}),
+        (SMALL_GAME, {"average": 0.9}),
         (SMALL_CLASSIFIER, {"seed": 1}),
         (SMALL_CLASSIFIER, {"learning_rate": 1e-3}),
     ],

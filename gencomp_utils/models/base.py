@@ -245,6 +245,13 @@ def anneal(optimizer: Optimizer, learning_rate: float, done: float) -> None:
 
 
 @torch.no_grad()
+def follow(average: nn.Module, network: nn.Module, share: float) -> None:
+    """Move an average by a share of the way to a network, running statistics included."""
+    for mean, now in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
+        mean.copy_(torch.lerp(mean, now, share) if mean.is_floating_point() else now)
+
+
+@torch.no_grad()
 def in_blocks(network: nn.Module, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
     """Apply a function of a network to inputs of equal length, a hundred rows at a time.
 

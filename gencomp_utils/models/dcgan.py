@@ -1,6 +1,7 @@
 """The DCGAN, from its settings to its last epoch: Algorithm 1 on images."""
 
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,10 +15,9 @@ from gencomp_utils.models.base import Model, State, number, stream, switch, whol
 class DCGANGenerator(nn.Module):
     """Noise becomes a 28 by 28 image in three doublings.
 
-    No pooling and no hidden full layer: the noise is projected to a 4 by 4 image of many channels,
-    which fractionally strided convolutions enlarge to 7, 14 and 28 pixels a side. Batch
-    normalisation after every layer but the last, ReLU, and tanh at the output. Source: Radford,
-    Metz and Chintala (2016), arXiv:1511.06434, for a smaller image.
+    No pooling and no hidden full layer: fractionally strided convolutions enlarge the noise to 4,
+    7, 14 and 28 pixels a side. Batch normalisation and ReLU after each layer but the last, which
+    ends in tanh. Source: Radford, Metz and Chintala (2016), arXiv:1511.06434, made smaller.
 
     Examples
     --------
@@ -65,9 +65,8 @@ class DCGANGenerator(nn.Module):
 class DCGANDiscriminator(nn.Module):
     """An image becomes one number in three halvings.
 
-    No pooling and no hidden full layer: strided convolutions shrink the image. Batch normalisation
-    but at the input, LeakyReLU with slope 0.2 for negative values, and a logit at the end. Source
-    as for the generator.
+    Strided convolutions shrink the image, with batch normalisation but at the input, and LeakyReLU
+    with slope 0.2; a logit at the end. Source as for the generator.
 
     Examples
     --------
@@ -114,12 +113,12 @@ def _normalised(channels: int, batch_norm: bool) -> nn.Module:
 class DCGANConfig(Model[DCGANGenerator]):
     """What defines a DCGAN experiment; the defaults are the report's (§5.1).
 
-    `learning_rate` is Adam's step size for both players, unless the discriminator has a
-    `discriminator_rate`; `beta1` is the decay of its running mean, and that of its running square
-    0.999. The discriminator takes `k` steps for each of the generator's, which lessens
-    ``−log D(G(z))``, or if `saturating` ``log(1 − D(G(z)))``. Initial weights have the standard
-    deviation `weight_std`, or Glorot's choice. `anneal` lowers rates to 0 along a half cosine.
-    `r1` is the weight of :func:`~gencomp_utils.models.game.r1_penalty`.
+    `learning_rate` is Adam's step size, the discriminator's too if it has no `discriminator_rate`;
+    `beta1` and 0.999 are the decays of its running mean and square. The discriminator takes `k`
+    steps for each of the generator's, which lessens ``−log D(G(z))``, or if `saturating`
+    ``log(1 − D(G(z)))``. `r1` weighs :func:`~gencomp_utils.models.game.r1_penalty`. Initial weights
+    have the deviation `weight_std`, or Glorot's. `anneal` lowers rates to 0 along a half cosine.
+    `average` is the decay of a running mean of the generator's weights, kept in their place.
 
     Examples
     --------
@@ -140,16 +139,16 @@ class DCGANConfig(Model[DCGANGenerator]):
     seed: int = whole(0, least=0)
     discriminator_rate: float | None = number(None, above=0, optional=True)
     r1: float = number(0.0, least=0)
+    average: float = number(0.0, least=0, below=1)
 
     losses: ClassVar = ("discriminator_loss", "generator_loss")
 
     def networks(self) -> dict[str, nn.Module]:
-        """Make both players, untrained."""
+        """Make both players, untrained; before them, the generators' average if it is wanted."""
         weights, choices = stream(self.seed, "weights"), (self.batch_norm, self.weight_std)
-        return {
-            "generator": DCGANGenerator(self.latent_dim, weights, *choices),
-            "discriminator": DCGANDiscriminator(weights, *choices),
-        }
+        generator = DCGANGenerator(self.latent_dim, weights, *choices)
+        players = {"generator": generator, "discriminator": DCGANDiscriminator(weights, *choices)}
+        return {"average": deepcopy(generator)} | players if self.average else players
 
     def optimizer(self, network: nn.Module) -> torch.optim.Adam:
         """Make Adam for a player."""
@@ -157,8 +156,8 @@ class DCGANConfig(Model[DCGANGenerator]):
         return torch.optim.Adam(network.parameters(), self._rate(network), betas, fused=True)
 
     def _rate(self, network: nn.Module) -> float:
-        own = self.discriminator_rate if isinstance(network, DCGANDiscriminator) else None
-        return own or self.learning_rate
+        second = isinstance(network, DCGANDiscriminator) and self.discriminator_rate
+        return second or self.learning_rate
 
     def steps(self, count: int) -> int:
         """Count the iterations of an epoch; what doesn't fill k minibatches is left out."""
@@ -166,14 +165,13 @@ class DCGANConfig(Model[DCGANGenerator]):
 
     def epoch(self, state: State, images: Tensor, labels: Tensor, epoch: int) -> Iterator[Tensor]:
         """Run one epoch of Algorithm 1: each image is shown to the discriminator once."""
-        iterations, least = self.steps(len(images)), self.k * self.batch_size
-        if iterations == 0:
+        if (iterations := self.steps(len(images))) == 0:
             told = f"images has {len(images)}, but {self.k} minibatches of {self.batch_size}"
-            raise ValueError(f"{told} need {least}")
+            raise ValueError(f"{told} need {self.k * self.batch_size}")
         order = torch.randperm(len(images), generator=stream(self.seed, "order", epoch))
+        batches = iter(order.to(images.device).split(self.batch_size))
         shape = iterations * (self.k + 1), self.batch_size, self.latent_dim
         noise = torch.randn(shape, generator=stream(self.seed, "noise", epoch))
-        batches = iter(order.to(images.device).split(self.batch_size))
         noises = iter(noise.to(images.device))
         roles = "generator", "discriminator"
         gan = game.GAN(*(state.networks[r] for r in roles), *(state.optimizers[r] for r in roles))
@@ -191,7 +189,10 @@ class DCGANConfig(Model[DCGANGenerator]):
                 done = (epoch + step / iterations) / self.epochs
                 for role, network in state.networks.items():
                     base.anneal(state.optimizers[role], self._rate(network), done)
-            yield next(steps)
+            losses = next(steps)
+            if self.average:
+                base.follow(state.network, gan.generator, 1 - self.average)
+            yield losses
 
     def pixels(self, network: DCGANGenerator, z: Tensor) -> Tensor:
         """Turn noise into pixels in [0, 1]."""
