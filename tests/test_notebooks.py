@@ -1,4 +1,4 @@
-"""Every chapter runs as in Colab, its solutions too, within small limits.
+"""Every chapter and assignment runs as in Colab, their solutions too, within small limits.
 
 An environment is made with PyTorch and a kernel alone; the set-up cell, the same in every chapter,
 installs the package from the repository into it, once; then each chapter runs in an empty folder.
@@ -31,6 +31,7 @@ from conftest import (
 )
 from nbformat import NotebookNode
 
+from gencomp_course import assignment, release
 from gencomp_utils import runs
 
 # Five minutes in all are promised; twenty-four chapters have been seen to take 318 s.
@@ -221,6 +222,22 @@ def test_the_chapter_takes_little_time_and_memory(chapter, execution, record_pro
 def test_the_solutions_run_after_the_chapter(execution):
     assert execution.solutions, "no solution with code was found"
     failed = errors(execution.solutions)
+    assert not failed, "\n".join(failed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", assignment.names())
+def test_an_assignment_runs_with_the_functions_in_it(name, hosted, reader, tmp_path):
+    """As a student opens it: where only the package is installed, and no course."""
+    path = release.release(assignment.FOLDER, name, tmp_path / "handed out")
+    reference = (assignment.FOLDER / name / "reference.py").read_text(encoding="utf-8")
+    cells = nbformat.read(path, 4).cells
+    for cell in cells:
+        if "raise NotImplementedError" in cell.source:
+            cell.source = reference
+    (tmp_path / "empty").mkdir()
+    with kernel(hosted, tmp_path / "empty", reader) as client:
+        failed = errors(execute(client, cells))
     assert not failed, "\n".join(failed)
 
 
