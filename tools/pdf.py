@@ -74,6 +74,7 @@ def bind(site: Path, listed: list[tuple[str, str]]) -> str:
     name = whole.select_one("meta[property='og:site_name']")["content"]
     address = whole.select_one("link[rel=canonical]")["href"]
     notice = whole.select_one(".bd-footer-content").get_text(" ", strip=True)
+    whole.title.string = name
     whole.body.clear()
     for script in whole.head("script", src=True):
         if "mathjax" not in script["src"]:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from gencomp_utils import minimax
 from gencomp_utils.divergences import js_divergence
+from gencomp_utils.figures import shared
 from gencomp_utils.figures.shared import BLUE, GREEN, ORANGE, PURPLE, bare, described, level, new
 from gencomp_utils.models import game
 from gencomp_utils.models.base import stream
@@ -109,6 +110,7 @@ def _line(preset: Preset, mean: float) -> Figure:
     top.legend(loc="upper left", ncols=2, fontsize=10)
     bottom.plot(at, costs, color=PURPLE, label="C(G)")
     bottom.plot(at, values, color=GREEN, label="V(D, G)")
+    bottom.fill_between(at, values, costs, color=shared.VERMILLION, alpha=0.3, linewidth=0)
     level(bottom, -np.log(4), "−log 4")
     bottom.set(xlabel="iteration", ylabel="nats", ylim=(-2, 0.1))
     bottom.legend(loc="lower right", ncols=2, fontsize=10)

@@ -55,12 +55,18 @@ def bells(
         return described(fig, f"{told} Below, D*: above one half where p is the higher one.")
     means = np.linspace(-4, 8, 61)
     moved = norm.pdf(x, means[:, None], sigma)
-    w1 = np.abs(np.cumsum(p - moved, axis=1)).sum(axis=1) * dx**2
-    bottom.plot(means, w1, color=SKY, label="W₁, units of x")
-    bottom.plot(means, _losses(p, moved).sum(axis=1) * dx / 2, color=PURPLE, label="JSD, nats")
+    drawn = {
+        "W₁, units of x": (np.abs(np.cumsum(p - moved, axis=1)) * dx, "-", SKY),
+        "JSD, nats": (_losses(p, moved) / 2, "-", PURPLE),
+        "total variation": (np.abs(p - moved) / 2, "--", SKY),
+        "KL(p‖q), nats": (rel_entr(p, moved), "-", shared.VERMILLION),
+        "KL(q‖p), nats": (rel_entr(moved, p), "--", shared.VERMILLION),
+    }
+    for name, (terms, style, colour) in drawn.items():
+        bottom.plot(means, terms.sum(axis=1) * dx, style, color=colour, label=name)
     level(bottom, mu, vertical=True)
-    bottom.set(xlabel="mean of q", ylim=(0, 8))
-    bottom.legend(loc="upper left")
+    bottom.set(xlabel="mean of q", ylim=(0, 12))
+    bottom.legend(loc="upper center", fontsize=9, ncols=3)
     return described(fig, f"{told} Below, by q's mean: W₁ keeps rising, the JSD levels off.")
 
 
