@@ -137,8 +137,10 @@ def _ring(preset: Preset) -> Figure:
     (found, _) = modes_found(torch.stack(clouds))
     fig, axes = new(5.5, 2.3, columns=3)
     for i, (ax, cloud, modes) in enumerate(zip(axes, clouds, found.tolist(), strict=True)):
-        for centre in RING.tolist():
-            ax.add_patch(Circle(centre, 0.25, fill=False, color=BLUE))
+        hits = (torch.cdist(cloud, RING) < 0.25).sum(dim=0)
+        for centre, count in zip(RING.tolist(), hits.tolist(), strict=True):
+            width = 2.5 if count >= 20 else 0.8
+            ax.add_patch(Circle(centre, 0.25, fill=False, color=BLUE, linewidth=width))
         ax.plot(*cloud.T, ".", color=ORANGE, markersize=1.5)
         ax.set(xlim=(-3, 3), ylim=(-3, 3), aspect="equal")
         ax.set_title(f"iteration {i * preset.iterations // 2}\n{modes} of 8 modes", fontsize=11)
