@@ -204,11 +204,12 @@ def hub() -> Iterator[Hub]:
         if lms:
             lms.terminate()
             lms.wait()
-        left = [
+        theirs = [
             p
             for p in psutil.process_iter(["username"])
             if p.info["username"] in (ANN, BEN, TEACHER)
         ]
+        _, left = psutil.wait_procs(theirs, timeout=20)  # some are on their way out
         for process in left:
             process.kill()
         version = max((p.name for p in Path("/usr/lib/postgresql").iterdir()), key=int)
