@@ -38,6 +38,8 @@ from gencomp_utils.models import ClassifierConfig, DCGANConfig, VAEConfig, base
         (DCGANConfig, "k", 0),
         (DCGANConfig, "learning_rate", math.nan),
         (DCGANConfig, "beta1", 1.0),
+        (DCGANConfig, "beta1", -0.1),
+        (DCGANConfig, "average", 1.0),
         (DCGANConfig, "weight_std", 0.0),
         (ClassifierConfig, "batch_size", 1),
         (ClassifierConfig, "learning_rate", -1.0),

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -318,6 +319,12 @@ def test_every_kind_of_run_comes_back_as_it_was_saved(config, lengths, tmp_path)
     assert (len(run.losses), run.samples.shape[1]) == lengths
     runs.save(run, tmp_path / "copy")
     assert same(runs.load(tmp_path / "copy"), run)
+
+
+def test_a_run_says_where_and_on_what_it_was_trained(whole, digits):
+    told = whole.provenance
+    assert (told["device"], told["precision"]) == (platform.machine(), "float32")
+    assert (told["data"], told["data_sha256"]) == (digits.name, digits.digest)
 
 
 def test_a_generative_model_is_measured_after_each_epoch(whole):
