@@ -79,7 +79,7 @@ def test_scripts_are_small_enough_to_be_read():
     assert sum(sizes.values()) <= SCRIPT_BYTES, sizes
 
 
-def test_a_figure_loads_few_scripts(shown, monkeypatch):
+def test_a_figure_loads_few_scripts(shown, monkeypatch, mnist):
     monkeypatch.setenv("GENCOMP_BUILD", "1")
     live.game("plateau")
     live.explorer()
