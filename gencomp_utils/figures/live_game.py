@@ -16,7 +16,7 @@ from gencomp_utils.figures import shared
 from gencomp_utils.figures.shared import BLUE, GREEN, ORANGE, PURPLE, bare, described, level, new
 from gencomp_utils.models import game
 from gencomp_utils.models.base import stream
-from gencomp_utils.models.toys import RING, draw_ring, fully_connected, modes_found
+from gencomp_utils.models.toys import RING, covered, draw_ring, fully_connected
 
 _STD = 0.5  # of the data on the line
 
@@ -134,16 +134,16 @@ def _ring(preset: Preset) -> Figure:
     )
     clouds = [_cloud(gan, z)]
     clouds += [_cloud(gan, z) for i, _ in enumerate(turns, 1) if 2 * i % preset.iterations == 0]
-    (found, _) = modes_found(torch.stack(clouds))
+    by_mode = covered(torch.stack(clouds)).tolist()
+    found = [*map(sum, by_mode)]
     fig, axes = new(5.5, 2.3, columns=3)
-    for i, (ax, cloud, modes) in enumerate(zip(axes, clouds, found.tolist(), strict=True)):
-        hits = (torch.cdist(cloud, RING) < 0.25).sum(dim=0)
-        for centre, count in zip(RING.tolist(), hits.tolist(), strict=True):
-            width = 2.5 if count >= 20 else 0.8
+    for i, (ax, cloud, modes) in enumerate(zip(axes, clouds, by_mode, strict=True)):
+        for centre, hit in zip(RING.tolist(), modes, strict=True):
+            width = 2.5 if hit else 0.8
             ax.add_patch(Circle(centre, 0.25, fill=False, color=BLUE, linewidth=width))
         ax.plot(*cloud.T, ".", color=ORANGE, markersize=1.5)
         ax.set(xlim=(-3, 3), ylim=(-3, 3), aspect="equal")
-        ax.set_title(f"iteration {i * preset.iterations // 2}\n{modes} of 8 modes", fontsize=11)
+        ax.set_title(f"iteration {i * preset.iterations // 2}\n{found[i]} of 8 modes", fontsize=11)
         bare(ax)
     return described(
         fig,

@@ -12,6 +12,7 @@ from gencomp_utils.models.game import GAN
 
 _ANGLES = torch.arange(8) * math.pi / 4
 RING = 2 * torch.stack([_ANGLES.cos(), _ANGLES.sin()], dim=1)  # centres of its eight modes
+_NEAR = 0.25  # from a centre, for a sample to be good
 
 
 def fully_connected(widths: Sequence[int], generator: torch.Generator) -> nn.Sequential:
@@ -136,7 +137,10 @@ def modes_found(samples: Tensor) -> tuple[Tensor, Tensor]:
     >>> modes_found(RING[:2].repeat(1, 20, 1))
     (tensor([2]), tensor([1.]))
     """
-    distance, nearest = torch.cdist(samples, RING).min(dim=-1)
-    good = distance < 0.25
-    at_each = torch.stack([(good & (nearest == mode)).sum(dim=-1) for mode in range(8)])
-    return (at_each >= 20).sum(dim=0), good.float().mean(dim=-1)
+    good = (torch.cdist(samples, RING) < _NEAR).any(dim=-1)
+    return covered(samples).sum(dim=-1), good.float().mean(dim=-1)
+
+
+def covered(samples: Tensor) -> Tensor:
+    """Tell which modes :func:`modes_found` counts of the same samples, shape (games, 8)."""
+    return (torch.cdist(samples, RING) < _NEAR).sum(dim=1) >= 20
