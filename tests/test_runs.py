@@ -21,6 +21,7 @@ from PIL import Image
 
 from gencomp_utils import checkpoints, data, models, runs, training
 from gencomp_utils.models import MODELS, ClassifierConfig, DCGANConfig, VAEConfig
+from gencomp_utils.models.base import split
 
 CONFIG = VAEConfig(epochs=3, batch_size=50)
 SLOW = replace(CONFIG, batch_size=5)
@@ -364,6 +365,17 @@ def test_other_settings_are_trained_once_and_kept(monkeypatch, tmp_path, capsys)
     assert "Training" not in capsys.readouterr().out
 
 
+def test_the_estimate_is_of_the_epochs_that_are_left(digits, monkeypatch, capsys):
+    config = replace(CONFIG, epochs=3)
+    images, labels, *_ = split(config, digits)
+    state = training.start(config)
+    state.history = [{}]
+    a_minute_an_epoch = 60 / config.steps(len(images))
+    monkeypatch.setattr(training, "seconds_a_step", lambda *_: a_minute_an_epoch)
+    runs._announce(config, state, images, labels, bfloat16=False)
+    assert "about 2.0 min" in capsys.readouterr().out
+
+
 # What lies in a run's folder, and what was asked for
 
 
@@ -376,10 +388,14 @@ def test_a_finished_run_of_other_settings_is_not_taken_for_the_one_asked_for(
         runs.train(replace(CONFIG, **change), digits, tmp_path)
 
 
-def test_a_finished_run_on_other_data_is_not_taken_for_the_one_asked_for(whole, tmp_path):
-    runs.save(whole, tmp_path)
+@pytest.mark.parametrize("sha256", ["0" * 64, "f" * 64])
+def test_a_finished_run_on_other_data_is_not_taken_for_the_one_asked_for(
+    whole, digits, tmp_path, sha256
+):
+    other = replace(whole, provenance=whole.provenance | {"data_sha256": sha256})
+    runs.save(other, tmp_path)
     with pytest.raises(runs.RunError, match="its folder holds one on scikit-learn's"):
-        runs.train(CONFIG, few_digits(), tmp_path)
+        runs.train(CONFIG, digits, tmp_path)
 
 
 def test_a_recorded_run_under_another_name_is_refused(whole, tmp_path, monkeypatch):

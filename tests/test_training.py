@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from contextlib import nullcontext
 from dataclasses import replace
 from itertools import islice
@@ -217,7 +218,9 @@ def test_every_epoch_trains_in_training_mode_and_ends_in_evaluation_mode(images,
 
 
 def test_losses_and_history_are_those_of_the_steps(images):
+    started = time.perf_counter()
     state = train(SMALL, images)
+    passed = time.perf_counter() - started
     assert len(state.losses) == len(state.history) == len(state.seconds) == 2
     for losses, means in zip(state.losses, state.history, strict=True):
         assert losses.shape == (6, 2)
@@ -225,7 +228,8 @@ def test_losses_and_history_are_those_of_the_steps(images):
             "train_loss": pytest.approx(losses[:, 0].mean().item()),
             "train_kl": pytest.approx(losses[:, 1].mean().item()),
         }
-    assert all(0 < seconds < 60 for seconds in state.seconds)
+    assert all(seconds > 0 for seconds in state.seconds)
+    assert sum(state.seconds) <= passed
 
 
 def test_a_training_goes_on_from_where_it_stands(images):
