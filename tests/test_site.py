@@ -2,7 +2,9 @@
 
 import gzip
 import re
+import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,9 @@ import numpy as np
 import pytest
 import yaml
 from conftest import PAGES, ROOT, Quiet, built, parse, serve
-from pdf import bind, chapters
+from pdf import bind, chapters, write_pdf
 from PIL import Image
+from pypdf import PdfReader
 
 pytestmark = pytest.mark.slow
 
@@ -228,6 +231,25 @@ def test_the_whole_book_is_one_document_whose_links_lead_within_it(site):
     assert inside
     assert not set(inside) - names
     assert not soup.select("article button, article input, article script")
+
+
+@pytest.mark.parametrize("solutions", [True, False])
+def test_the_printed_contents_say_where_each_page_begins(solutions, site, browser, tmp_path):
+    copy = shutil.copytree(site, tmp_path / "site")
+    titles = {"book/primer": "Primer", "book/mnist/longer-codes": "Longer codes"}
+    listed = [entry for entry in chapters() if entry[0] in titles]
+    pdf = tmp_path / "book.pdf"
+    with ThreadPoolExecutor(1) as other:  # Playwright runs once a thread, and here for the tests
+        other.submit(write_pdf, copy, listed, solutions, pdf).result()
+    texts = [page.extract_text() for page in PdfReader(pdf).pages]
+    begins = {
+        title: int(re.search(rf"^{title} (\d+)$", texts[1], re.MULTILINE)[1]) - 1
+        for title in titles.values()
+    }
+    for place, text in enumerate(texts[2:], start=2):
+        title = "Primer" if place < begins["Longer codes"] else "Longer codes"
+        assert text.count(title) >= 2 if place == begins[title] else title in text, place
+    assert ("Solution" in "".join(texts)) == solutions
 
 
 def parse_text(text: str) -> Any:

@@ -1,6 +1,7 @@
 """Print the built book into one PDF: bookmarks, page numbers, links that lead within it."""
 
 import argparse
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,11 +63,13 @@ def bind(site: Path, listed: list[tuple[str, str]]) -> str:
     """Put pages of the site into one, after a title and a table of contents."""
     whole = parse(site, "index")
     pages = {page for page, _ in listed}
-    contents, articles = [], []
+    contents, articles, heads = [], [], []
     for page, part in listed:
         soup = parse(site, page)
         article = take(soup, page, pages)
         title = article.find("h1").get_text()
+        heads.append(f"@page {anchor(page)} {{ @top-center {{ content: {json.dumps(title)}; }} }}")
+        article["style"] = f"page: {anchor(page)}"
         if part:
             contents.append(f'<p class="book-part">{part}</p>')
         contents.append(f'<p><a href="#{anchor(page)}">{title}</a></p>')
@@ -84,11 +87,26 @@ def bind(site: Path, listed: list[tuple[str, str]]) -> str:
         f"<p>{notice}</p></div>"
         f'<nav class="book-contents"><h1>Contents</h1>{"".join(contents)}</nav>'
     )
+    style = whole.new_tag("style")
+    style.string = "\n".join(heads)
+    whole.head.append(style)
     main = BeautifulSoup(
         f'<main class="bd-main book">{front}{"".join(articles)}</main>', "html.parser"
     )
     whole.body.append(main)
     return str(whole)
+
+
+def begins(pdf: Path) -> dict[str, int]:
+    """Tell the page of each place to which a link leads."""
+    from pypdf import PdfReader
+
+    book = PdfReader(pdf)
+    places = book.named_destinations.items()
+    return {
+        name.removeprefix("/"): book.get_destination_page_number(place) + 1
+        for name, place in places
+    }
 
 
 def write_pdf(site: Path, listed: list[tuple[str, str]], solutions: bool, pdf: Path) -> None:
@@ -113,7 +131,15 @@ def write_pdf(site: Path, listed: list[tuple[str, str]], solutions: bool, pdf: P
                 ".forEach((details) => { details.open = open; })",
                 solutions,
             )
-            tab.pdf(path=pdf, format="A4", prefer_css_page_size=True, outline=True, tagged=True)
+            form = {"format": "A4", "prefer_css_page_size": True, "outline": True, "tagged": True}
+            tab.pdf(path=pdf, **form)
+            # Where a page of the site begins on paper is known once it has been printed.
+            tab.evaluate(
+                "(begins) => document.querySelectorAll('.book-contents a').forEach((link) => "
+                "{ link.dataset.page = begins[link.hash.slice(1)]; })",
+                begins(pdf),
+            )
+            tab.pdf(path=pdf, **form)
             chromium.close()
     finally:
         page.unlink()
