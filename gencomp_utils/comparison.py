@@ -22,7 +22,7 @@ from gencomp_utils.runs import Run
 _SEEDS = range(5)
 QUANTITIES = {  # by key: name, format, and which value is best, if any is
     "frechet_distance": ("Fréchet distance", ".2f", "low"),
-    "kernel_distance": ("kernel distance", ".3f", "low"),
+    "kernel_distance": ("kernel distance", "z.3f", "low"),
     "kernel_error": ("– its standard error", ".3f", ""),
     "precision": ("precision", ".2f", "high"),
     "recall": ("recall", ".2f", "high"),
@@ -114,7 +114,7 @@ def rows(
     """Lay cards of trained models out: quantities as rows, models as columns, real images last.
 
     What was noted of all recorded seeds of a model replaces its card's value by a mean, ± half a
-    95 % interval. The best of these intervals is set bold if no other overlaps it.
+    95% interval. The best of these intervals is set bold if no other overlaps it.
     """
     noted = {
         model: [_noted(one, real["sharpness"]) for one in _recorded_seeds(run.config)]

@@ -7,6 +7,7 @@ import html
 import inspect
 import io
 import json
+import re
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,6 +26,8 @@ from gencomp_utils.data import Digits
 # Matplotlib draws at this many pixels an inch; browsers show 96, so that text stays sharp.
 _CSS_PIXELS_PER_INCH = 96
 _players: Counter[str] = Counter()  # how many there are of each
+_MINUS = re.compile(r"(?<![\w)\]])-(?=[\d.])")
+_NUMBER = re.compile(r"\W*([\d.,]+(e[+-]\d+)?|inf|nan)?%?( ± [\d.,]+%?)?( \(.*\).*)?\W*")
 
 Rows = Mapping[Any, Iterable[object]] | Iterable[Sequence[object]]
 
@@ -37,7 +40,9 @@ def say(text: str, **values: object) -> None:
     >>> say(f"The bound is **{147.216:.1f}** nats.")
     <IPython.core.display.Markdown object>
     """
-    display(Markdown(text.format(**values) if values else text))
+    parts = (text.format(**values) if values else text).split("`")
+    parts[::2] = [_MINUS.sub("−", part) for part in parts[::2]]  # code is left as it is
+    display(Markdown("`".join(parts)))
 
 
 def table(
@@ -46,9 +51,10 @@ def table(
     form: str | Sequence[str] = "",
     *,
     note: str = "",
-    align: bool = True,
 ) -> None:
-    """Display a table. A ValueError if there isn't a cell and a format for each column.
+    """Display a table, its columns of numbers set to the right.
+
+    A ValueError if there isn't a cell and a format for each column.
 
     Parameters
     ----------
@@ -61,16 +67,14 @@ def table(
         A format for each column, or one for all but the first.
     note
         Markdown that goes below.
-    align
-        Whether columns with anything but text are set to the right.
 
     Examples
     --------
     >>> table({"coin": (0.5, "–"), "die": (1 / 6, 1.79)}, ("", "chance", "nats"), ".2f")
     <IPython.core.display.Markdown object>
     """
-    text = _table(rows, columns, form, align)
-    display(Markdown(f"{text}\n\n{note}" if note else text))
+    text = _table(rows, columns, form)
+    say(f"{text}\n\n{note}" if note else text)
 
 
 def describe_data(digits: Digits) -> None:
@@ -241,9 +245,7 @@ def _require_text(**texts: str) -> None:
             raise ValueError(f"{name.replace('_', ' ')} is empty, but a reader needs it in words")
 
 
-def _table(
-    rows: Rows, columns: Sequence[str], form: str | Sequence[str] = "", align: bool = True
-) -> str:
+def _table(rows: Rows, columns: Sequence[str], form: str | Sequence[str]) -> str:
     forms = ["", *[form] * (len(columns) - 1)] if isinstance(form, str) else form
     listed = [(key, *row) for key, row in rows.items()] if isinstance(rows, Mapping) else [*rows]
     for row in listed:
@@ -252,20 +254,20 @@ def _table(
                 f"{len(columns)} columns take as many cells and formats, but there are "
                 f"{len(forms)} formats, and {len(row)} cells in the row {row}"
             )
+    body = [[*map(_text, row, forms)] for row in listed]
     rules = [
-        "---:" if align and any(not isinstance(row[i], str) for row in listed) else "---"
+        "---:" if all(_NUMBER.fullmatch(row[i]) for row in body) else "---"
         for i in range(len(columns))
     ]
-    head, *body = (_line(cells, forms) for cells in (columns, *listed))
-    return "\n".join([head, f"|{'|'.join(rules)}|", *body])
+    return "\n".join([_line(map(_text, columns, forms)), f"|{'|'.join(rules)}|", *map(_line, body)])
 
 
-def _line(cells: Iterable[object], forms: Iterable[str]) -> str:
-    texts = [
-        format(cell, "" if isinstance(cell, str) else form).replace("|", r"\|")
-        for cell, form in zip(cells, forms, strict=True)
-    ]
-    return "|" + "".join(f" {text} |" if text else " |" for text in texts)
+def _text(cell: object, form: str) -> str:
+    return format(cell, "" if isinstance(cell, str) else form).replace("|", r"\|")
+
+
+def _line(cells: Iterable[str]) -> str:
+    return "|" + "".join(f" {text} |" if text else " |" for text in cells)
 
 
 def _png(fig: Figure, colours: int) -> tuple[str, int]:

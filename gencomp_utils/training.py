@@ -183,7 +183,7 @@ def gains_from_bfloat16(config: Model[Any], device: str) -> bool:
     """Say whether a training is faster with its products in bfloat16.
 
     The device must compute in bfloat16 itself, and not emulate it; and the steps must be large:
-    the VAE gained nothing with 32 images a step, and with 128 between 7 and 27 % of the time.
+    the VAE gained nothing with 32 images a step, and with 128 between 7 and 27% of the time.
     """
     if config.batch_size < _LARGE_STEP:
         return False

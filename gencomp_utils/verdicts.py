@@ -13,7 +13,7 @@ Word = Literal["holds", "fails", "undecided"]
 
 
 class Interval(NamedTuple):
-    """A mean over trainings, and the ends of its 95 % confidence interval.
+    """A mean over trainings, and the ends of its 95% confidence interval.
 
     Formatted, it says all three. The ends are infinite where one training says nothing about the
     spread.

@@ -227,7 +227,7 @@ def test_every_claim_has_runs_that_hold_and_runs_that_fail():
 def test_a_claim_is_judged_by_recorded_runs_and_says_on_what(claim):
     finding = claim.judge()
     facts = dict(claim.facts())
-    assert facts["measured, with 95 % intervals"] == str(finding)
+    assert facts["measured, with 95% intervals"] == str(finding)
     assert "{" not in facts["threshold"]
     assert facts["set"].startswith(("2026-", "the first scale 2026-"))
     assert len(claim.varied()) == 2 * len(claim.constants)

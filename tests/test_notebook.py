@@ -41,7 +41,22 @@ def image_of(source: str) -> Image.Image:
 
 def test_a_sentence_holds_the_runs_numbers(shown):
     notebook.say("The bound is **{bound:.1f}** nats.", bound=-146.04)
-    assert shown[0].data == "The bound is **-146.0** nats."
+    assert shown[0].data == "The bound is **−146.0** nats."
+
+
+@pytest.mark.parametrize(
+    ("text", "displayed"),
+    [
+        ("-0.5 to -.25", "−0.5 to −.25"),
+        ("$e^{-2}$, a 20-d code, 5-10, 1e-16", "$e^{−2}$, a 20-d code, 5-10, 1e-16"),
+        ("`f(-2)` is -4", "`f(-2)` is −4"),
+        ("```python\nx = -1\n```", "```python\nx = -1\n```"),
+        ("[-1](page.html#a-1)", "[−1](page.html#a-1)"),
+    ],
+)
+def test_a_number_below_zero_has_a_minus_sign_and_code_stays_code(text, displayed, shown):
+    notebook.say(text)
+    assert shown[0].data == displayed
 
 
 def test_finished_text_is_displayed_as_it_is(shown):
@@ -201,9 +216,19 @@ def test_a_table_has_a_row_for_each_label_and_formats_what_is_no_text(shown):
     )
 
 
-def test_a_table_can_be_left_aligned_throughout(shown):
-    notebook.table({"a": [1], "b": [2]}, ("name", "n"), align=False)
-    assert shown[0].data == "| name | n |\n|---|---|\n| a | 1 |\n| b | 2 |"
+@pytest.mark.parametrize(
+    ("cells", "right"),
+    [
+        (["−0.5", "**1,024**", "–"], True),
+        (["12%", "3 ± 1", "1e-16", "0.5 (0.4 to 0.6), holds"], True),
+        (["12%", "3 of 4"], False),
+        (["7 × 7"], False),
+        (["N(0, 1)"], False),
+    ],
+)
+def test_numbers_that_are_written_out_stand_at_the_right(cells, right, shown):
+    notebook.table([("a", cell) for cell in cells], ("", "n"))
+    assert shown[0].data.splitlines()[1] == f"|---|{'---:' if right else '---'}|"
 
 
 def test_only_columns_of_text_stay_left(shown):

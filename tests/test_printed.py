@@ -33,8 +33,8 @@ def test_books_that_print_the_same_have_no_difference(tmp_path, monkeypatch, cap
 def test_each_number_that_differs_is_shown_with_its_line(tmp_path, monkeypatch, capsys):
     said = compared(tmp_path, monkeypatch, capsys, mean=1.26, loss="1,024.6", step="2e-16")
     assert said == [
-        "- A mean of 1.25 nats, at −0.5.",
-        "+ A mean of 1.26 nats, at −0.5.",
+        "- A mean of 1.25 nats, at -0.5.",
+        "+ A mean of 1.26 nats, at -0.5.",
         "- epoch | loss :: 7 | 1,024.5",
         "+ epoch | loss :: 7 | 1,024.6",
         "- step 1: 1e-16",

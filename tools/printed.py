@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bs4 import BeautifulSoup, Tag
 
-NUMBER = re.compile(r"(?<![\w.])[−-]?\d[\d,]*(?:\.\d+)?(?:e[−+-]?\d+)?(?!\w)")
+NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?(?!\w)")
 LINES = "p, li, dt, dd, h1, h2, h3, .output pre"
 LEFT_OUT = "script, style, .cell_input, .headerlink"
 
@@ -43,7 +43,7 @@ def lines(page: str) -> Iterator[tuple[str, Numbers]]:
     for part in article.select(LEFT_OUT):
         part.decompose()
     for line in text_of(article):
-        text = " ".join(line.replace("#", "").split())
+        text = " ".join(line.replace("#", "").replace("−", "-").split())
         if numbers := NUMBER.findall(text):
             yield NUMBER.sub("#", text), tuple(numbers)
 

@@ -29,12 +29,16 @@ FIGURE = re.compile(r'<div class="gencomp-(?:figure gencomp-player|live)"[^>]* i
 SENTENCE_END = re.compile(r".*[.?!](?=\s|$)")
 VIEWPORT = re.compile(r'<meta [^>]*name="viewport"[^>]*/?>')
 # What in a page's body is put otherwise. A table's empty corner heads nothing, an entry's role is
-# one that browsers have given up, and a definition's title stands a thousand times on the page of
-# the package, whose limit is a megabyte.
+# one that browsers have given up, a definition's title stands a thousand times on the page of the
+# package, whose limit is a megabyte, and no line begins with what ends a short formula.
 BODY = {
     re.compile(r'<th class="head[^"]*"><p></p></th>'): "<td></td>",
     re.compile(r' role="doc-biblioentry"'): "",
     re.compile(r' title="Link to this definition"'): "",
+    re.compile(
+        r'([(“]?<span class="math notranslate nohighlight">[^<]{1,60}</span>'
+        r"(?:[’'][a-z]+|[.,;:!?)”…]+))"
+    ): r'<span class="together">\1</span>',
 }
 RELATIVE = re.compile(r'\b(href|src|action|data-content_root)="(?!#|[a-z]+:)([^"]*)"')
 # What no page loads: sources of scripts, older forms of fonts, other editions of MathJax and of its

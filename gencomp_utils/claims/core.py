@@ -23,7 +23,7 @@ class Finding:
     form: str = ".2f"
 
     def __str__(self) -> str:
-        return "; ".join(f"{name} {found:{self.form}}" for name, found in self.measured.items())
+        return "<br>".join(f"{name}: {found:{self.form}}" for name, found in self.measured.items())
 
 
 Rule = Callable[..., Finding]
@@ -77,8 +77,8 @@ class Claim:
             ("claim", self.said),
             ("threshold", self.threshold.format(**self.constants)),
             ("set", self.date),
-            ("measured, with 95 % intervals", str(self.judge())),
-            ("trainings", ", ".join(f"{len(of)} {name}" for name, of in self.trained.items())),
+            ("measured, with 95% intervals", str(self.judge())),
+            ("training runs", ", ".join(f"{len(of)} {name}" for name, of in self.trained.items())),
         ]
 
     def varied(self) -> dict[str, Word]:

@@ -118,7 +118,7 @@ def losses_stop(some: Groups, *, margin: float = 0.1) -> Finding:
         excess(run, np.abs(run.by_epoch("discriminator_loss") - math.log(4)).argmin())
         for run in some["DCGAN"]
     ]
-    measured = {"least loss of G": generator, "D's nearest log 4": discriminator}
+    measured = {"lowest loss of G": generator, "D's loss nearest log 4": discriminator}
     found = {name: judge(values, high=margin) for name, values in measured.items()}
     return Finding(verdicts.overall([one.word for one in found.values()], any), found, ".0%")
 
@@ -196,7 +196,7 @@ def lower_is_better(some: Groups) -> Finding:
     "“We can use saturation of loss as an evaluating parameter for stopping” (§5.2)",
     threshold="the loss is flat when two epochs running lower it by less than {flat} nats; where "
     "it is, the distance is at most {margin:.0%} above the least. Not testable if it gets flat in "
-    "fewer than half of the trainings",
+    "fewer than half of the training runs",
     date=MENDED,
     trained={"2-D": PLANE, "20-D": LONG},
 )
@@ -209,9 +209,9 @@ def saturated(some: Groups, *, flat: float = 0.5, margin: float = 0.1) -> Findin
         if (both := np.flatnonzero(small[:-1] & small[1:])).size:
             above.append(excess(run, both[0] + 2))
     if 2 * len(above) < len(every):
-        return Finding("not testable here", {"flat in": len(above) / len(every)}, ".0%")
+        return Finding("not testable here", {"runs that go flat": len(above) / len(every)}, ".0%")
     found = judge(above, high=margin)
-    return Finding(found.word, {"distance above the least": found}, ".0%")
+    return Finding(found.word, {"distance above the smallest": found}, ".0%")
 
 
 @claim(
@@ -219,7 +219,7 @@ def saturated(some: Groups, *, flat: float = 0.5, margin: float = 0.1) -> Findin
     "Codes cluster by digit",
     "“clusters them close to each other” (§5.2)",
     threshold="the ten nearest training codes vote for the right digit for at least {least:.0%} "
-    "of test images; in part if they beat two principal components by {ahead:.0%}",
+    "of test images; in part if they beat two principal components by {ahead:.0%} of them",
     date=FIRST,
     trained={"2-D": PLANE, "linear": [VAEConfig()]},
 )
@@ -232,7 +232,7 @@ def clusters(some: Groups, *, least: float = 0.9, ahead: float = 0.1) -> Finding
     word: Word = right.word
     if word == "fails":
         word = "in part" if better.word == "holds" else better.word
-    return Finding(word, {"right": right, "beyond principal components": better}, ".1%")
+    return Finding(word, {"right": right, "ahead of principal components": better}, ".1%")
 
 
 @claim(
@@ -240,7 +240,7 @@ def clusters(some: Groups, *, least: float = 0.9, ahead: float = 0.1) -> Finding
     "The samples are new",
     "“These are **new** digits produced by our program” (§5.2)",
     threshold="at most {most:.0%} of samples are nearer to a training image, blur and a shift by a "
-    "pixel aside, than all but 1 % of decoded test images of the same digit are; 1 % are called "
+    "pixel aside, than all but 1% of decoded test images of the same digit are; 1% are called "
     "copies by chance",
     date=MENDED,
     trained={"VAEs": VAES},

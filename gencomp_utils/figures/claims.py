@@ -37,9 +37,9 @@ def two_scales(runs: Sequence[ByEpoch]) -> Figure:
 
 
 def confusion(percent: np.ndarray) -> Figure:
-    """Draw a table of shares in percent, shape (10, 10), with those from 1 % on in figures."""
+    """Draw a table of shares in percent, shape (10, 10), with those from 1% on in figures."""
     fig, ax = new(width=5.4, height=4.8)
-    ax.imshow(percent, cmap="Blues", vmin=0, vmax=130)
+    ax.imshow(percent, cmap="Blues", vmin=0, vmax=200)
     for digit, answer in np.argwhere(percent >= 1):
         text = f"{percent[digit, answer]:.0f}"
         ax.text(answer, digit, text, ha="center", va="center", fontsize=10)

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from gencomp_utils.figures import shared
-from gencomp_utils.figures.shared import CYCLE, GREEN, ORANGE, described, new
+from gencomp_utils.figures.shared import CYCLE, GREEN, ORANGE, PURPLE, described, new
 
 
 def stack(made: Sequence[np.ndarray], judged: Sequence[np.ndarray], logit: float) -> Figure:
@@ -33,13 +33,13 @@ def transposed(image: np.ndarray, window: np.ndarray, stamps: np.ndarray) -> Fig
     fig, axes = new(height=2.6, columns=3, width_ratios=[2, 3, 5])
     titles = "input", "window", "stamps added up"
     for ax, numbers, title in zip(axes, (image, window, stamps), titles, strict=True):
-        ax.imshow(numbers, cmap="Blues", vmin=0, vmax=6)
+        ax.imshow(numbers, cmap="Blues", vmin=0, vmax=10)
         for (row, column), value in np.ndenumerate(numbers):
             ax.text(column, row, f"{value:g}", ha="center", va="center", size=10)
         ax.set_title(title, fontsize=11)
         shared.bare(ax)
     square = np.array([[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]])
-    for i, color in enumerate(CYCLE[:4]):
+    for i, color in enumerate((*CYCLE[:3], PURPLE)):
         axes[2].plot(*(2.9 * square + (2 * (i % 2) - 0.45, 2 * (i // 2) - 0.45)).T, color=color)
     axes[2].plot(*(3 * square + 0.5).T, color="black", linestyle="--")
     alt = "Four cells, a window of nine, and 25 cells: four stamps that overlap. Nine cells stay."

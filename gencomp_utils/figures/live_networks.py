@@ -22,9 +22,8 @@ def explorer(
     first, plane, close, last = axes
     shared.show_images(first, image[None], rows=1, columns=1)
     shared.show_images(last, decoded[None], rows=1, columns=1)
-    for digit in range(10):
+    for digit, colour in enumerate(shared.DIGITS):
         at = codes[labels == digit].T
-        colour = shared.CYCLE[digit % len(shared.CYCLE)]
         plane.scatter(*at, marker=f"${digit}$", color=colour, s=9, linewidths=0.1)
     angle = np.linspace(0, 2 * np.pi, 100)
     for ax in (plane, close):

@@ -33,7 +33,7 @@ def losses(plane: Sequence[ByEpoch], long: Sequence[ByEpoch], yours: Sequence[By
     for label, some, colour in (("2 dimensions", plane, SKY), ("20 dimensions", long, BLUE)):
         curves(ax, {label: some}, "test_loss", marker="", linewidth=1, color=colour)
     if yours:
-        curves(ax, {"your training": yours}, "test_loss", color="k", linestyle="--")
+        curves(ax, {"your run": yours}, "test_loss", color="k", linestyle="--")
     ax.set_ylabel("test loss (7), nats per image")
     ax.legend()
     return described(

@@ -74,5 +74,5 @@ def change(draws: Array, y: Array, right: Array, wrong: Array) -> Figure:
     ax.plot(y, wrong, "--", label="slope forgotten")
     ax.set(xlabel="y = exp(x)", ylabel="density", xlim=(0, 6))
     ax.legend(loc="upper right")
-    text = "A histogram has a steep peak below 1 and a long tail. The full line follows it. The "
+    text = "A histogram has a steep peak below 1 and a long tail. The solid line follows it. The "
     return described(fig, f"{text}dashed one has its peak at 1 and lies far above from there on.")

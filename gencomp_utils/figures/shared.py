@@ -21,6 +21,7 @@ SKY = "#56B4E9"
 YELLOW = "#F0E442"
 GREY = "#6B6B6B"
 CYCLE = (BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY, GREY)
+DIGITS = (*CYCLE, "black", "#8C564B", "#5F4690")
 
 _STYLE: dict[Any, Any] = {
     "axes.prop_cycle": cycler(color=CYCLE),
@@ -50,7 +51,7 @@ def new(
 ) -> tuple[Figure, Any]:
     """Start a figure in the house style, with one axes or an array of them.
 
-    Sizes are in inches; the default width fills the text column, and a phone shows it at 60 %.
+    Sizes are in inches; the default width fills the text column, and a phone shows it at 60%.
     `subplots` go to Matplotlib, which makes the axes. The style is written to its settings, so
     that legends and texts that a cell adds later have it too.
 

@@ -23,7 +23,7 @@ def epoch(at: int, samples: np.ndarray, losses: dict[str, np.ndarray]) -> Figure
 def code_map(means: np.ndarray, labels: np.ndarray) -> Figure:
     """Draw codes as their labels, on axes along which the prior is even."""
     fig, ax = shared.new(width=4.6, height=4.4)
-    for digit, colour in enumerate((*shared.CYCLE, "black", "#8C564B", "#5F4690")):
+    for digit, colour in enumerate(shared.DIGITS):
         at = norm.cdf(means[labels == digit])
         ax.scatter(*at.T, marker=f"${digit}$", color=colour, s=26, linewidths=0.3)
     ticks = np.arange(-2, 3)

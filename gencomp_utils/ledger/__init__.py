@@ -1,4 +1,4 @@
-"""The ledger: each equation checked by number, and wrong forms of it rejected by the same check.
+"""The ledger: each equation checked numerically, and wrong forms of it rejected by the same check.
 
 A row is its check under a decorator that names all else. The parts hold the rows in the order of
 the book; the tests and the appendix page run them all.

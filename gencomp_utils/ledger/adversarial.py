@@ -58,8 +58,8 @@ def _value(form: Form) -> Iterator[Case]:
     integral = minimax.game_value_density(np.sin, data.logpdf, g.logpdf, x[0], x[-1])
     real, fake = (lambda rng, count, p=p[0]: rng.choice(5, count, p=p) for p in (p_data, p_g))
     estimate = minimax.game_value_monte_carlo(lambda x: logits[0][x], real, fake, 100_000, rng)
-    yield exact("-2 cross-entropies, half real and half fake", whole, 2.0 * likelihood.sum(axis=-1))
-    yield exact("log c + log(1 - c) for constant D = c", constant, by_share)
+    yield exact("−2 cross-entropies, half real and half fake", whole, 2.0 * likelihood.sum(axis=-1))
+    yield exact("log c + log(1 − c) for constant D = c", constant, by_share)
     yield exact("two Gaussians and D = sigmoid(sin x), by quadrature", wavy, integral, 1e-9)
     yield sampled("two distributions on five outcomes", whole[0], estimate)
 
@@ -118,7 +118,7 @@ def _algorithm_1(form: Form) -> Iterator[Case]:
     for k in (1, 2, 5):
         played = zip_longest(_who_moves(form, k), [*["D"] * k, "G"] * _ITERATIONS)
         others = sum(found != expected for found, expected in played)
-        yield exact(f"k = {k}: steps that someone else takes", others, 0.0)
+        yield exact(f"k = {k}: who moves, step by step", others, 0.0)
         yield exact(f"k = {k}: weights against steps by hand", *_play_affine(form, k), 1e-10)
 
 
@@ -190,7 +190,7 @@ def _play_affine(form: Form, k: int) -> tuple[FloatArray, FloatArray]:
     page="adversarial/optimal-discriminator.ipynb#the-best-answer-at-one-point",
     unit="",
     right=optimal_discriminator,
-    wrong={"p_g over the sum": lambda data, g, *share: optimal_discriminator(g, data, *share)},
+    wrong={"$p_g$ over the sum": lambda data, g, *share: optimal_discriminator(g, data, *share)},
 )
 def _best_answer(form: Form) -> Iterator[Case]:
     rng = np.random.default_rng(4)
@@ -212,7 +212,7 @@ def _best_answer(form: Form) -> Iterator[Case]:
     yield exact("root of the derivative", best, roots)
     yield at_most("second derivative below 0", bend, 0.0)
     yield at_most("no other of 1,000 answers gains more", other_gains, gain)
-    yield exact("logit is log p_data - log p_g", logit(best), np.log(p_data) - np.log(p_g))
+    yield exact(r"logit is $\log p_{data} - \log p_g$", logit(best), np.log(p_data) - np.log(p_g))
     yield exact("one real among ten shifts the logit by log(1/9)", shift, -np.log(9.0))
     yield sampled("share of the data in draws of one outcome", form(few, many)[0], estimate)
 
@@ -223,7 +223,7 @@ def _best_answer(form: Form) -> Iterator[Case]:
     page="adversarial/global-optimum.ipynb#why-log-4-is-the-least",
     right=minimax.generator_cost,
     wrong={
-        "-log 4 for every G, as (5) reads without its condition": lambda p_data, p_g: np.full(
+        "−log 4 for every G, as (5) reads without its condition": lambda p_data, p_g: np.full(
             np.shape(p_data)[:-1], -_LOG_4
         )
     },
@@ -232,8 +232,8 @@ def _least_cost(form: Form) -> Iterator[Case]:
     p_data, p_g = distributions(np.random.default_rng(5), 2, 10_000, 4)
     found = form(p_data, p_g)
     total_variation = np.abs(p_data - p_g).sum(axis=-1) / 2.0
-    yield exact("-1.3862943611 for p_g = p_data", form(p_data, p_data), -1.3862943611198906)
-    yield at_most("never below -log 4 + TV²", total_variation**2 - _LOG_4, found)
+    yield exact("−1.3862943611 for $p_g = p_{data}$", form(p_data, p_data), -1.3862943611198906)
+    yield at_most("never below −log 4 + TV²", total_variation**2 - _LOG_4, found)
     yield at_most("never above 0", found, 0.0)
     yield exact("0 for disjoint supports", form(*np.eye(2)), 0.0)
 

@@ -152,12 +152,12 @@ def _bound_to_prior(form: Form) -> Iterator[Case]:
 
 @row(
     "(+) Importance-weighted bound",
-    r"\mathbb E \log \frac1k \sum_{j=1}^k \frac{p(x, z_j)}{q(z_j)} \le \log p(x),"
-    r"\; \text{rising with}\; k",
+    r"\mathbb E \log \frac1K \sum_{j=1}^K \frac{p(x, z_j)}{q(z_j)} \le \log p(x),"
+    r"\; \text{rising with}\; K",
     page=_TIGHTER + "more-draws-a-tighter-bound",
     right=evidence.importance_weighted_bound,
     wrong={
-        "no −log k": partial(logsumexp, axis=-1),
+        "no −log K": partial(logsumexp, axis=-1),
         "mean of logarithms": partial(np.mean, axis=-1),
     },
 )
@@ -177,8 +177,8 @@ def _importance_weighted(form: Form) -> Iterator[Case]:
     yield exact("equal weights", form(np.full(50, -3.0)), -3.0)
     yield exact("one weight", form(few[:, :1]), few[:, 0])
     yield at_most("mean of groups of 100 never above the 1,000", groups, whole)
-    yield at_most("rises from k = 1 to 10, by 4 s.e. at least", least_rise, rise.value)
-    yield sampled("log p(x), k = 1,000", whole.mean(), known)
+    yield at_most("rises from K = 1 to 10, by 4 s.e. at least", least_rise, rise.value)
+    yield sampled("log p(x), K = 1,000", whole.mean(), known)
 
 
 def _scale_detached(*at: Any) -> tuple[FloatArray, FloatArray]:

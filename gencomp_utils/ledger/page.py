@@ -16,10 +16,10 @@ def ledger_markdown(rows: Sequence[Row]) -> str:
     --------
     >>> from gencomp_utils.ledger import LEDGER
     >>> print(ledger_markdown(LEDGER[:1]).splitlines()[0])
-    | Equation | Cases | Largest difference | Wrong forms rejected |
+    | Equation | Cases | Largest exact difference | Wrong forms rejected |
     """
     results = [verify(row) for row in rows]
-    columns = "Equation", "Cases", "Largest difference", "Wrong forms rejected"
+    columns = "Equation", "Cases", "Largest exact difference", "Wrong forms rejected"
     table = _table(columns, map(_summary, results))
     return "\n\n".join([table, *map(_details, results)])
 

@@ -79,8 +79,8 @@ def _steps_by_hand(
 
 @row(
     "(8) Gradient step, by RMSprop",
-    r"\theta \leftarrow \theta - \eta\, g / (\sqrt v + \epsilon),\;"
-    r" v \leftarrow \rho v + (1 - \rho) g^2",
+    r"v \leftarrow \rho v + (1 - \rho) g^2,\;"
+    r" \theta \leftarrow \theta - \eta\, g / (\sqrt v + \varepsilon)",
     page=_PAGE + "the-step",
     unit="",
     right=lambda theta, g, config: _steps(theta, g, config.optimizer),

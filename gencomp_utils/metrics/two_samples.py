@@ -87,7 +87,7 @@ def two_sample_bound(real: Tensor, fake: Tensor, seed: int) -> tuple[float, floa
     is at most the divergence, and equal to it for the best D. A small convolutional D is trained on
     half of either sample; a quarter says after which epoch to stop; the last, which it hasn't met,
     gives the estimate and its standard error. Less 1.645 of these, it is a lower bound with a
-    chance of 95 %, below 0 where D tells nothing.
+    chance of 95%, below 0 where D tells nothing.
 
     Images are bytes, shapes (n, 28, 28) and (m, 28, 28), on the CPU; a ValueError if there are
     fewer than 8. The seed is of the split, the weights and the minibatches. Source: Goodfellow et

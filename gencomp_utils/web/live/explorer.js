@@ -88,7 +88,7 @@
       const [seen, told] = [now.x, now.decoded].map((image) => {
         if (!image.some(Boolean)) return "–";
         const odds = softmax(models.classifier.logits(image)), most = Math.max(...odds);
-        return `${odds.indexOf(most)} (${Math.round(100 * most)} %)`;
+        return `${odds.indexOf(most)} (${Math.round(100 * most)}%)`;
       });
       set({ mean: number(mean), loss: number(loss), bound: number(-loss), seen, told });
       figure.say(`Read as ${seen}, decoded as ${told}. The loss is ${number(loss)} nats.`);
@@ -143,10 +143,11 @@
 
       const far = (HIGH * plane.width) / plane.height, reach = 3.5 * Math.max(...now.sd);
       const map = plot({ ...plane, x: [-far, far], y: [-HIGH, HIGH], xlabel: "z₁", ylabel: "z₂" });
-      const palette = Object.values(colours).slice(3);
+      const { ink, faint, paper, brown, violet, ...cycle } = colours;
+      const palette = [...Object.values(cycle), ink, brown, violet];
       Object.assign(context, { font: "9px system-ui, sans-serif", textAlign: "center" });
       [...start.labels].forEach((digit, i) => {
-        context.fillStyle = palette[digit % palette.length];
+        context.fillStyle = palette[digit];
         context.fillText(digit, map.x(codes[2 * i]), map.y(codes[2 * i + 1]) + 5);
       });
       ellipses(map);

@@ -8,10 +8,12 @@ globalThis.gencomp ??= {};
   const LIGHT = {
     ink: "#222222", faint: "#b8b8b8", paper: "#ffffff", blue: "#0072B2", orange: "#E69F00",
     green: "#009E73", vermilion: "#D55E00", purple: "#B0558C", sky: "#56B4E9", grey: "#6B6B6B",
+    brown: "#8C564B", violet: "#5F4690",
   };
   const DARK = {
     ink: "#e4e4e4", faint: "#5a5a5a", paper: "#14181e", blue: "#4DA3E0", orange: "#F0B429",
     green: "#2CC295", vermilion: "#F07F3C", purple: "#DE9DC2", sky: "#8CCBF2", grey: "#A0A0A0",
+    brown: "#C99A90", violet: "#B3A0E0",
   };
   const DASHES = { full: [], dashed: [6, 4], dotted: [2, 3] };
   const still = matchMedia("(prefers-reduced-motion: reduce)");

@@ -118,14 +118,15 @@ globalThis.gencomp ??= {};
       axes.line(at, value, colours.green);
     };
 
-    const judge = () => {
-      found = play.judge();
-      history.at.push(iteration);
-      history.value.push(found.value);
-      history.cost.push(found.cost);
+    const judge = (kept) => {
+      const now = play.judge();
+      kept.at.push(iteration);
+      kept.value.push(now.value);
+      kept.cost.push(now.cost);
+      return now;
     };
     const look = () => {
-      judge();
+      found = judge(history);
       const [b, a] = play.generator.weights;
       const [value, jsd, shortfall] = ["value", "jsd", "shortfall"].map((name) =>
         text(found[name], play.line ? 3 : 2));
@@ -165,16 +166,19 @@ globalThis.gencomp ??= {};
       else canvas.redraw();
       return !ended;
     };
-    // Until somebody plays, the end of the game is shown.
-    const lookAhead = () => {
+    // Until somebody plays, the end of the game is shown, and nothing that comes before it.
+    const lookAhead = (kept) => {
       const until = performance.now() + 10;
       let ended = !ahead;
       while (!ended && performance.now() < until) {
         ended = advance();
-        if (iteration % 12 === 0) judge();
+        if (iteration % 12 === 0) judge(kept);
       }
-      if (!ended) setTimeout(lookAhead);
-      else if (ahead) look();
+      if (!ended) return setTimeout(lookAhead, 0, kept);
+      if (ahead) {
+        history = kept;
+        look();
+      }
     };
 
     const both = now.plain ? []
@@ -214,7 +218,6 @@ globalThis.gencomp ??= {};
       }
     };
     figure.changed((name) => {
-      ahead = false;
       if (name === "preset" || name === "seed") {
         if (name === "preset") set({ ...given(now.preset), seed: now.seed });
         player.pause();
@@ -225,11 +228,12 @@ globalThis.gencomp ??= {};
         set({ rateG: usual, rateD: usual });
         play.equip();
       }
+      if (ahead) return figure.say(reset());
       turns = play.turns();
     });
     reset();
     ahead = !figure.begin;  // a figure that begins by itself shows its end soon enough
-    lookAhead();
+    lookAhead(structuredClone(history));
   });
 
   gencomp.play = { PRESETS, given, begin };
