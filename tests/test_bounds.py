@@ -64,6 +64,13 @@ def test_the_bound_stays_below_log_p(vae, unseen):
     assert (draws.mean(dim=0) < evidence + 4 * error).all()
 
 
+def test_several_draws_are_averaged(vae, unseen):
+    together = bounds.elbo(vae, unseen, torch.Generator().manual_seed(0), draws=3)
+    generator = torch.Generator().manual_seed(0)
+    one_by_one = torch.stack([bounds.elbo(vae, unseen, generator) for _ in range(3)])
+    assert torch.allclose(together, one_by_one.mean(dim=0))
+
+
 def test_the_grid_has_converged(vae, unseen):
     coarse, fine = (bounds.log_evidence_grid(vae, unseen, points) for points in (60, 121))
     assert torch.allclose(coarse, fine, atol=1e-3)

@@ -134,7 +134,11 @@ def told_by(network: Any, x: torch.Tensor) -> Iterator[str]:
         elif isinstance(layer, nn.BatchNorm2d):
             after.append("norm")
         elif isinstance(layer, nn.Linear):
-            yield from ("linear layer", f"{before.shape[1]:,} → {x.shape[1]}", f"{x.shape[1]} logit")
+            yield from (
+                "linear layer",
+                f"{before.shape[1]:,} → {x.shape[1]}",
+                f"{x.shape[1]} logit",
+            )
         elif type(layer) in ACTIVATIONS:
             yield ", ".join([*after, ACTIVATIONS[type(layer)]])
             yield " × ".join(map(str, x.shape[1:]))
