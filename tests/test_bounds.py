@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from torch.distributions import Normal
 
 from gencomp_utils import data, training
 from gencomp_utils.metrics import bounds
@@ -62,6 +63,17 @@ def test_the_bound_stays_below_log_p(vae, unseen):
     )
     error = draws.std(dim=0) / math.sqrt(200)
     assert (draws.mean(dim=0) < evidence + 4 * error).all()
+
+
+@torch.no_grad()
+def test_a_weight_is_the_joint_density_over_that_of_q(vae, unseen):
+    found = bounds.importance_weighted(vae, unseen, torch.Generator().manual_seed(0), draws=1)
+    x = as_unit(unseen)
+    mean, log_variance = vae.encode(x)
+    q, prior = Normal(mean, torch.exp(0.5 * log_variance)), Normal(0.0, 1.0)
+    z = q.mean + q.stddev * torch.randn(mean.shape, generator=torch.Generator().manual_seed(0))
+    log_weight = (prior.log_prob(z) - q.log_prob(z)).sum(dim=1) - vae.reconstruction(z, x)
+    assert torch.allclose(found, log_weight.double(), atol=1e-3)
 
 
 def test_several_draws_are_averaged(vae, unseen):
