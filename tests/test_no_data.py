@@ -72,5 +72,6 @@ def test_the_vae_chapter_has_images_and_still_shows_the_recorded_run(built):
     text = built.text("book/mnist/vae")
     metrics = runs.load(runs.RECORDED / runs.name(VAEConfig())).metrics
     for name in ("test_elbo", "test_log_evidence"):
-        assert f"{metrics[name]:.2f}" in text, f"the page doesn't show {name}, {metrics[name]:.2f}"
+        printed = f"{metrics[name]:.2f}".replace("-", "−")
+        assert printed in text, f"the page doesn't show {name}, {printed}"
     assert "Trained on MNIST" in text

@@ -228,7 +228,8 @@ globalThis.gencomp ??= {};
         set({ rateG: usual, rateD: usual });
         play.equip();
       }
-      if (ahead) return figure.say(reset());
+      if (ahead && iteration < end()) return figure.say(reset());
+      ahead = false;
       turns = play.turns();
     });
     reset();
