@@ -111,6 +111,15 @@ def test_an_error_or_a_warning_in_a_cell_fails_the_build(tiny, code):
         assert tiny.build().returncode != 0, f"built in spite of {code}"
 
 
+def test_a_chapter_that_a_warning_spoilt_is_executed_again_when_its_cause_is_gone(tiny):
+    code = "import os, warnings\nif 'CAREFUL' in os.environ:\n    warnings.warn('careful')"
+    with kept(tiny.notebook):
+        write_notebook(tiny.notebook, code)
+        assert tiny.build(CAREFUL="yes").returncode != 0
+        again = tiny.build()
+        assert again.returncode == 0, again.stderr
+
+
 def test_each_broken_reference_fails_the_build_and_does_so_every_time(tiny):
     broken = {
         "[there](nowhere.md)": "nowhere.md",

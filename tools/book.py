@@ -13,6 +13,7 @@ from pathlib import Path
 import nbformat
 import yaml
 from jupyter_cache import get_cache
+from jupyter_cache.base import JupyterCacheAbstract
 from jupyter_cache.executors.basic import ExecutionWorkerLocalMProc, ProcessData
 from sphinx_external_toc.parsing import parse_toc_yaml
 
@@ -64,6 +65,7 @@ def execute() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // workers)))
     settle_ipython()
     cache = get_cache(BUILD / ".jupyter_cache")
+    forget_spoilt(cache)
     files = [ROOT / f"{page}.ipynb" for page in parse_toc_yaml(ROOT / "_toc.yml")]
     chapters = [
         cache.add_nb_to_project(str(file)).pk
@@ -79,6 +81,15 @@ def execute() -> None:
         print(f"Executing {len(work)} chapters, {workers} at once.", flush=True)
         with multiprocessing.Pool(workers) as pool:
             pool.map(ExecutionWorkerLocalMProc(), work, chunksize=1)
+
+
+def forget_spoilt(cache: JupyterCacheAbstract) -> None:
+    """Drop outputs with a warning among them: it failed a build, and its cause may be gone."""
+    for record in cache.list_cache_records():
+        cells = cache.get_cache_bundle(record.pk).nb.cells
+        outputs = [output for cell in cells for output in cell.get("outputs", [])]
+        if any(output.get("name") == "stderr" for output in outputs):
+            cache.remove_cache(record.pk)
 
 
 def settle_ipython() -> None:
