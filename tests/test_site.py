@@ -235,8 +235,9 @@ def test_the_whole_book_is_one_document_whose_links_lead_within_it(site):
 
 @pytest.mark.parametrize("solutions", [True, False])
 def test_the_printed_contents_say_where_each_page_begins(solutions, site, browser, tmp_path):
+    second = "Entropy and the Kullback–Leibler divergence"
     copy = shutil.copytree(site, tmp_path / "site")
-    titles = {"book/primer": "Primer", "book/mnist/longer-codes": "Longer codes"}
+    titles = {"book/primer": "Primer", "book/distance/entropy-and-kl": second}
     listed = [entry for entry in chapters() if entry[0] in titles]
     pdf = tmp_path / "book.pdf"
     with ThreadPoolExecutor(1) as other:  # Playwright runs once a thread, and here for the tests
@@ -247,8 +248,10 @@ def test_the_printed_contents_say_where_each_page_begins(solutions, site, browse
         for title in titles.values()
     }
     for place, text in enumerate(texts[2:], start=2):
-        title = "Primer" if place < begins["Longer codes"] else "Longer codes"
-        assert text.count(title) >= 2 if place == begins[title] else title in text, place
+        title = "Primer" if place < begins[second] else second
+        # A heading may take two lines, and the running head takes one.
+        found = "".join(text.split()).count("".join(title.split()))
+        assert found >= 1 + (place == begins[title]), place
     assert ("Solution" in "".join(texts)) == solutions
 
 

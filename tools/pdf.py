@@ -68,7 +68,8 @@ def bind(site: Path, listed: list[tuple[str, str]]) -> str:
         soup = parse(site, page)
         article = take(soup, page, pages)
         title = article.find("h1").get_text()
-        heads.append(f"@page {anchor(page)} {{ @top-center {{ content: {json.dumps(title)}; }} }}")
+        words = json.dumps(title, ensure_ascii=False)  # as CSS writes a text, too
+        heads.append(f"@page {anchor(page)} {{ @top-center {{ content: {words}; }} }}")
         article["style"] = f"page: {anchor(page)}"
         if part:
             contents.append(f'<p class="book-part">{part}</p>')

@@ -36,9 +36,9 @@ BODY = {
     re.compile(r' role="doc-biblioentry"'): "",
     re.compile(r' title="Link to this definition"'): "",
     re.compile(
-        r'([(“]?<span class="math notranslate nohighlight">[^<]{1,60}</span>'
-        r"(?:[’'][a-z]+|[.,;:!?)”…]+))"
-    ): r'<span class="together">\1</span>',
+        r'[(“]?<span class="math notranslate nohighlight">[^<]{1,60}</span>'
+        r"(?:[’'][a-z]+|[.,;:!?)”…]+)"
+    ): r'<span class="together">\g<0></span>',
 }
 RELATIVE = re.compile(r'\b(href|src|action|data-content_root)="(?!#|[a-z]+:)([^"]*)"')
 # What no page loads: sources of scripts, older forms of fonts, other editions of MathJax and of its

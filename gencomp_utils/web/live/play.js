@@ -119,11 +119,11 @@ globalThis.gencomp ??= {};
     };
 
     const judge = (kept) => {
-      const now = play.judge();
+      const seen = play.judge();
       kept.at.push(iteration);
-      kept.value.push(now.value);
-      kept.cost.push(now.cost);
-      return now;
+      kept.value.push(seen.value);
+      kept.cost.push(seen.cost);
+      return seen;
     };
     const look = () => {
       found = judge(history);
